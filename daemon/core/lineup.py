@@ -1,0 +1,101 @@
+"""Which flushes may send now, which wait for their time, and which are under suspicion."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+
+from daemon.core.health import HOLD_PROBE_S
+from daemon.core.sender import Sender
+
+
+class Lineup:
+    """Every flush on its way, each in its place.
+
+    A flush is ready (something to send, now), waits (for its backoff, or to try a culprit
+    again), or has everything on the wire. Ready ones are served in the order in which they
+    became so; entries of the heap may be old, so a flush is looked at anew when its time comes.
+    """
+
+    def __init__(self) -> None:
+        self._senders: dict[int, Sender] = {}
+        self._ready: dict[int, Sender] = {}
+        self._suspects: dict[int, Sender] = {}
+        self._waiting: list[tuple[float, int]] = []
+
+    @property
+    def senders(self) -> Mapping[int, Sender]:
+        """All of them, by flush id."""
+        return self._senders
+
+    @property
+    def ready(self) -> Mapping[int, Sender]:
+        """Those with something to send now."""
+        return self._ready
+
+    @property
+    def suspects(self) -> Mapping[int, Sender]:
+        """Those with a part that was refused alone."""
+        return self._suspects
+
+    @property
+    def fresh(self) -> bool:
+        """Tell whether one is ready that was never tried."""
+        return any(not sender.tried for sender in self._ready.values())
+
+    def add(self, sender: Sender) -> None:
+        """Take a new flush; it is ready."""
+        flush_id = sender.flush.id
+        assert flush_id not in self._senders, flush_id
+        self._senders[flush_id] = self._ready[flush_id] = sender
+
+    def in_turn(self, *, fresh_first: bool) -> Iterator[Sender]:
+        """Yield the ready ones, oldest first; one may be sent from and then the walk must end."""
+        senders = self._ready.values()
+        return iter(sorted(senders, key=lambda s: s.tried) if fresh_first else senders)
+
+    def sent_all(self, sender: Sender) -> None:
+        """Nothing more of it is to send for now."""
+        self._ready.pop(sender.flush.id, None)
+
+    def place(self, sender: Sender, now_s: float) -> bool:
+        """Put it where it belongs. True, and it is forgotten, when it has ended."""
+        flush_id = sender.flush.id
+        self._ready.pop(flush_id, None)
+        self._suspects.pop(flush_id, None)
+        if sender.done:
+            del self._senders[flush_id]
+            return True
+        if sender.culprits:
+            self._suspects[flush_id] = sender
+        if sender.abandoned:
+            return False
+        if sender.todo and sender.not_before_s <= now_s:
+            self._ready[flush_id] = sender
+        elif sender.todo:
+            heapq.heappush(self._waiting, (sender.not_before_s, flush_id))
+        elif sender.culprits and not sender.wire:
+            heapq.heappush(self._waiting, (_culprits_due_s(sender), flush_id))
+        return False
+
+    def next_due_s(self) -> float | None:
+        """Return when the next one that waits is due."""
+        return self._waiting[0][0] if self._waiting else None
+
+    def wake(self, now_s: float) -> None:
+        """Make ready whose time has come. A culprit is tried again, and stays under suspicion."""
+        while self._waiting and self._waiting[0][0] <= now_s:
+            _, flush_id = heapq.heappop(self._waiting)
+            sender = self._senders.get(flush_id)
+            if sender is None or sender.abandoned:
+                continue
+            if sender.culprits and not sender.todo and not sender.wire:
+                if _culprits_due_s(sender) > now_s:
+                    continue  # An old entry; the one of this time is still to come.
+                sender.retry_culprits()
+            if sender.todo and sender.not_before_s <= now_s:
+                self._ready.setdefault(flush_id, sender)
+
+
+def _culprits_due_s(sender: Sender) -> float:
+    return max(sender.culprits[0].refused_at_s + HOLD_PROBE_S, sender.not_before_s)

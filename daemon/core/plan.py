@@ -1,0 +1,77 @@
+"""From a flush to the updates of single requests, and from a refused one to its halves (G3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from daemon.core.model import Changes, CohortUpdate, Flush, Member
+
+# Braze: at most 1,000 user_ids, device_ids and aliases in one request, over all its changes.
+MEMBERS_MAX = 1_000
+
+# One request is at most 1 MiB (G3); the rest of the body is far below the difference.
+MEMBERS_BYTES_MAX = 1_000_000
+
+_JSON_CHAR_BYTES_MAX = 6  # `\\u0000`, the longest that one character becomes.
+_MEMBER_OVERHEAD_BYTES = 40  # Quotes, commas, and the names of an alias's two fields.
+
+
+def member_bytes_max(member: Member) -> int:
+    """Return an upper bound of what a member takes in a body."""
+    chars = len(member) if isinstance(member, str) else sum(map(len, member))
+    return chars * _JSON_CHAR_BYTES_MAX + _MEMBER_OVERHEAD_BYTES
+
+
+def plan(flush: Flush) -> list[CohortUpdate]:
+    """Split the changes into updates that partition the members exactly.
+
+    Removals go first: somebody who has left must not be messaged while a long backlog of
+    additions is on its way.
+    """
+    changes = flush.changes
+    if len(changes) > MEMBERS_MAX:
+        removals = {member: add for member, add in changes.items() if not add}
+        if removals:
+            changes = removals | changes  # A dict keeps the place of a key's first insertion.
+    return [
+        CohortUpdate(flush.cohort, part)
+        for chunk in _chunks(changes)
+        for part in _within_bytes(chunk)
+    ]
+
+
+def halves(update: CohortUpdate) -> tuple[CohortUpdate, CohortUpdate]:
+    """Split a refused update of at least two members."""
+    assert len(update) > 1, update.cohort
+    items = list(update.changes.items())
+    middle = len(items) // 2
+    return (
+        CohortUpdate(update.cohort, dict(items[:middle])),
+        CohortUpdate(update.cohort, dict(items[middle:])),
+    )
+
+
+def _chunks(changes: Changes) -> Iterable[Changes]:
+    if len(changes) <= MEMBERS_MAX:
+        yield changes
+        return
+    items = iter(changes.items())
+    while chunk := dict(islice(items, MEMBERS_MAX)):
+        yield chunk
+
+
+def _within_bytes(chunk: Changes) -> Iterable[Changes]:
+    if sum(map(member_bytes_max, chunk)) <= MEMBERS_BYTES_MAX:
+        yield chunk
+        return
+    part: Changes = {}
+    size = 0
+    for member, add in chunk.items():
+        bytes_max = member_bytes_max(member)
+        if part and size + bytes_max > MEMBERS_BYTES_MAX:
+            yield part
+            part, size = {}, 0
+        part[member] = add
+        size += bytes_max
+    yield part

@@ -1,0 +1,196 @@
+"""The open windows of all cohorts, in the order in which they should leave."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from daemon.core.model import Changes, ChangeSet, Lane, Partition
+from daemon.core.window import LANE_COST, OpenLane, Window
+
+# A window of this many members is closed and the next change opens another behind it.
+MEMBERS_MAX = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRules:
+    """When a window is due: its age in seconds (by cohort where a person said so), its size."""
+
+    max_age_s: float = 2.0
+    max_changes: int = 1_000
+    max_age_overrides: Mapping[str, float] = field(default_factory=dict)
+
+    def max_age_of(self, cohort: str) -> float:
+        """Return how old a window of this cohort may become, in seconds."""
+        return self.max_age_overrides.get(cohort, self.max_age_s)
+
+
+class WindowQueue:
+    """One line of windows a cohort; the heads are kept oldest first.
+
+    Heads of one `max_age` stand in one ordered dict, so those that are due are a prefix of it
+    and finding them costs nothing for the rest. New windows go to its end; what is put back is
+    older than all and goes to its front.
+    """
+
+    def __init__(self, rules: WindowRules) -> None:
+        self._rules = rules
+        self._heads: dict[float, OrderedDict[str, Window]] = {}
+        self._behind: dict[str, deque[Window]] = {}
+        self._large: dict[str, Window] = {}
+        self._cost = 0
+
+    @property
+    def cost(self) -> int:
+        """What all windows weigh against the limit on pending changes."""
+        return self._cost
+
+    def gather(self, cohort: str, now_s: float) -> Window:
+        """Return the window that takes this cohort's next changes, opening one if need be."""
+        group = self._group(cohort)
+        window = group.get(cohort)
+        if window is None:
+            window = group[cohort] = Window(cohort, now_s)
+            return window
+        if cohort in self._behind:
+            window = self._behind[cohort][-1]
+        if window.members >= MEMBERS_MAX:
+            window = Window(cohort, now_s)
+            self._behind.setdefault(cohort, deque()).append(window)
+        return window
+
+    def open_lane(self, window: Window, run: ChangeSet, ticket: int, now_s: float) -> OpenLane:
+        """Begin the part of a window that comes from the run's partition."""
+        lane = OpenLane(run.partition, ticket, now_s)
+        lane.event_time_s = run.event_time_s
+        window.lanes[run.partition] = lane
+        self._cost += LANE_COST
+        return lane
+
+    def add(self, window: Window, lane: OpenLane, changes: Changes) -> int:
+        """Merge newer changes into a lane and return by how many members it grew."""
+        grown = window.add(lane, changes)
+        self._cost += grown
+        if window.members >= self._rules.max_changes:
+            self._note_large(window)
+        return grown
+
+    def due(self, now_s: float, *, everything: bool) -> Iterator[Window]:
+        """Yield the heads that should leave: the large ones, then the others, oldest first.
+
+        The windows may be taken from while this is consumed.
+        """
+        large = list(self._large.values())
+        yield from large
+        groups = [
+            self._due_of(age, group, now_s, everything=everything)
+            for age, group in self._heads.items()
+        ]
+        for *_, window in heapq.merge(*groups):  # No two tuples tie before the window.
+            if window.cohort not in self._large:
+                yield window
+
+    def _due_of(
+        self, age_s: float, group: OrderedDict[str, Window], now_s: float, *, everything: bool
+    ) -> list[tuple[float, float, int, Window]]:
+        due: list[tuple[float, float, int, Window]] = []
+        for index, window in enumerate(group.values()):
+            due_at_s = window.opened_at_s + age_s
+            if now_s < due_at_s and not everything:
+                break
+            due.append((due_at_s, age_s, index, window))
+        return due
+
+    def heads(self) -> Iterator[Window]:
+        """Yield the first window of each cohort."""
+        return itertools.chain.from_iterable(list(g.values()) for g in self._heads.values())
+
+    def windows(self) -> Iterator[Window]:
+        """Yield every window."""
+        return itertools.chain(self.heads(), *(list(line) for line in self._behind.values()))
+
+    def take(self, window: Window, partitions: list[Partition]) -> tuple[Lane, ...]:
+        """Seal and remove lanes of a head, oldest first; an empty head makes room for the next."""
+        before = window.cost
+        lanes = window.take(partitions)
+        self._cost -= before - window.cost
+        self._settle_head(window)
+        return lanes
+
+    def put_back(self, cohort: str, lane: Lane, changes: Changes) -> int | None:
+        """Put what was not accepted of a sealed lane under newer changes, at the front.
+
+        Return the ticket of a newer hold that is now needless, if there is one.
+        """
+        group = self._group(cohort)
+        window = group.get(cohort)
+        if window is None:
+            window = group[cohort] = Window(cohort, lane.opened_at_s)
+        before = window.cost
+        needless = window.put_back(lane, changes)
+        self._cost += window.cost - before
+        _to_its_place(group, window)
+        if window.members >= self._rules.max_changes:
+            self._note_large(window)
+        return needless
+
+    def drop(self, partition: Partition) -> None:
+        """Forget every lane of a partition that is no longer ours."""
+        for window in [w for w in self.windows() if partition in w.lanes]:
+            before = window.cost
+            window.drop(partition)
+            self._cost -= before - window.cost
+            line = self._behind.get(window.cohort)
+            if line is not None and window in line:
+                if window.lanes:
+                    continue
+                line.remove(window)
+                if not line:
+                    del self._behind[window.cohort]
+            else:
+                self._settle_head(window)
+
+    def _settle_head(self, window: Window) -> None:
+        """Let the next window move up where the head has nothing left."""
+        if window.members < self._rules.max_changes:
+            self._large.pop(window.cohort, None)
+        if window.lanes:
+            return
+        group = self._group(window.cohort)
+        line = self._behind.get(window.cohort)
+        if line is None:
+            del group[window.cohort]
+            return
+        head = group[window.cohort] = line.popleft()
+        _to_its_place(group, head)
+        if not line:
+            del self._behind[window.cohort]
+        if head.members >= self._rules.max_changes:
+            self._note_large(head)
+
+    def _note_large(self, window: Window) -> None:
+        if self._group(window.cohort).get(window.cohort) is window:
+            self._large[window.cohort] = window
+
+    def _group(self, cohort: str) -> OrderedDict[str, Window]:
+        age_s = self._rules.max_age_of(cohort)
+        group = self._heads.get(age_s)
+        if group is None:
+            group = self._heads[age_s] = OrderedDict()
+        return group
+
+
+def _to_its_place(group: OrderedDict[str, Window], window: Window) -> None:
+    """Let the heads stand oldest first again: one out of place hides those that are due."""
+    group.move_to_end(window.cohort)
+    older = [
+        head.cohort
+        for head in itertools.takewhile(
+            lambda head: head.opened_at_s < window.opened_at_s, group.values()
+        )
+    ]
+    for cohort in [window.cohort, *reversed(older)]:
+        group.move_to_end(cohort, last=False)

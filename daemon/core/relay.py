@@ -1,0 +1,295 @@
+"""Windows, ledgers and in-flight flushes as one state machine: the only one the intake talks to.
+
+It upholds rules 1 to 5 of the architecture. Illegal calls are bugs of the caller: they assert
+and change nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from daemon.core.intent import Intent
+from daemon.core.lease import Lease
+from daemon.core.model import Changes, ChangeSet, Flush, Lane, Outcome, Partition
+from daemon.core.queue import WindowQueue, WindowRules
+from daemon.core.settling import Settling
+from daemon.core.tenure import Start, Tenure
+from daemon.core.window import LANE_COST, Window, merge
+
+
+@dataclass(frozen=True, slots=True)
+class RelayRules:
+    """What the relay is held to."""
+
+    windows: WindowRules = field(default_factory=WindowRules)
+    names: Mapping[str, str] = field(default_factory=dict)  # Names a person gave to cohorts.
+    pending_max: int = 1_000_000
+    fingerprint: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts since the start, for metrics."""
+
+    superseded: int = 0
+    disagreements: int = 0
+
+
+class Relay:
+    """Gathers changes by cohort, hands out flushes, and knows what may be committed.
+
+    Every change absorbed is in an open window, or in a flush until that flush is complete, and
+    its lane holds its partition's ledger that long; so what may be committed needs no
+    bookkeeping per record. At most one flush of a cohort is in flight, so no member is ever in
+    two requests at once.
+    """
+
+    def __init__(self, rules: RelayRules, lease: Lease) -> None:
+        self.tally = Tally()
+        self.lease = lease
+        self._rules = rules
+        self._tenures: dict[Partition, Tenure] = {}
+        self._queue = WindowQueue(rules.windows)
+        self._names: dict[str, str] = {}
+        self._flights: dict[int, Flush] = {}
+        self._flight_of: dict[str, int] = {}
+        self._flight_cost = 0
+        self._settling = Settling()
+        self._ids = itertools.count(1)
+        self._saturated = False
+
+    # What is owned.
+
+    @property
+    def tenures(self) -> Mapping[Partition, Tenure]:
+        """The partitions we own."""
+        return self._tenures
+
+    def assign(self, starts: Mapping[Partition, Start]) -> None:
+        """Start owning. What was owned before must have been given up."""
+        assert self._tenures.keys().isdisjoint(starts), starts
+        for partition, start in starts.items():
+            self._tenures[partition] = Tenure(partition, start, self._rules.fingerprint)
+
+    def give_up(self, partition: Partition) -> None:
+        """Stop owning and drop its lanes. No attempt carrying its changes starts after this."""
+        self._tenures.pop(partition, None)
+        self._queue.drop(partition)
+        self._update_saturated()
+
+    def flushes_touching(self, partitions: Iterable[Partition]) -> list[int]:
+        """Return the ids of the flushes in flight with a lane of one of these partitions."""
+        wanted = set(partitions)
+        return [
+            flush.id
+            for flush in self._flights.values()
+            if any(lane.partition in wanted for lane in flush.lanes)
+        ]
+
+    # What comes in.
+
+    def absorb(self, run: ChangeSet, now_s: float) -> bool:
+        """Merge into windows. False, and nothing happens, for a partition we do not own."""
+        tenure = self._tenures.get(run.partition)
+        if tenure is None:
+            return False
+        assert run.first_offset >= tenure.position, (run.first_offset, tenure.position)
+        self._names.update(run.names)
+        grown = 0
+        for cohort, changes in run.changes.items():
+            window = self._queue.gather(cohort, now_s)
+            lane = window.lanes.get(run.partition)
+            if lane is None:
+                ticket = tenure.ledger.hold(run.first_offset, run.leader_epoch)
+                lane = self._queue.open_lane(window, run, ticket, now_s)
+            lane.top = run.next_offset
+            grown += self._queue.add(window, lane, changes)
+        self.tally.superseded += run.count - grown
+        tenure.advance(run.next_offset, run.leader_epoch)
+        self._update_saturated()
+        return True
+
+    def hold(self, partition: Partition, floor: int) -> int:
+        """Hold an owned partition for something else than a change, such as a dead letter."""
+        return self._tenures[partition].ledger.hold(floor)
+
+    def release(self, partition: Partition, ticket: int) -> None:
+        """End such a hold. Does nothing when the partition has been given up since."""
+        tenure = self._tenures.get(partition)
+        if tenure is not None:
+            tenure.ledger.release(ticket)
+
+    def advance(self, partition: Partition, position: int) -> None:
+        """The consumer has read up to here, past control records too; a stale word is nothing."""
+        tenure = self._tenures.get(partition)
+        if tenure is not None and position > tenure.position:
+            tenure.advance(position)
+
+    def saw_end(self, partition: Partition, end: int) -> None:
+        """A fetch has shown where the log ends."""
+        tenure = self._tenures.get(partition)
+        if tenure is not None:
+            tenure.saw_end_of_log(end)
+
+    def reached_end(self, partition: Partition) -> None:
+        """All there is has been absorbed, so nothing of a replay is missing."""
+        tenure = self._tenures.get(partition)
+        if tenure is not None:
+            tenure.open_barrier()
+
+    # What goes out.
+
+    def seal(self, now_s: float, *, capacity: int, drain: bool = False) -> list[Flush]:
+        """Close windows that are due, oldest first, as many as there is capacity for."""
+        if capacity <= 0 or not self.lease.fresh(now_s):
+            return []
+        flushes: list[Flush] = []
+        for window in self._queue.due(now_s, everything=drain or self._saturated):
+            flush = self._seal_window(window, now_s)
+            if flush is not None:
+                flushes.append(flush)
+                if len(flushes) >= capacity:
+                    break
+        return flushes
+
+    def seal_partitions(self, partitions: Iterable[Partition], now_s: float) -> list[Flush]:
+        """Close the windows with a lane of these partitions, whatever their age."""
+        if not self.lease.fresh(now_s):
+            return []
+        wanted = set(partitions)
+        heads = [w for w in self._queue.heads() if not wanted.isdisjoint(w.lanes)]
+        return [f for w in heads if (f := self._seal_window(w, now_s)) is not None]
+
+    def _seal_window(self, window: Window, now_s: float) -> Flush | None:
+        if window.cohort in self._flight_of or now_s < window.held_until_s:
+            return None
+        ready = [
+            lane
+            for lane in window.lanes.values()
+            if self._tenures[lane.partition].may_seal(lane.top, now_s)
+        ]
+        if not ready:
+            return None
+        changes, disagreements = merge(ready)
+        held_until_s = self._settling.held_until_s(window.cohort, changes, now_s)
+        if held_until_s > now_s:
+            window.held_until_s = held_until_s
+            return None
+        self.tally.disagreements += disagreements
+        lanes = self._queue.take(window, [lane.partition for lane in ready])
+        return self._launch(window.cohort, lanes, changes)
+
+    def _launch(self, cohort: str, lanes: tuple[Lane, ...], changes: Changes) -> Flush:
+        name = self._rules.names.get(cohort) or self._names.get(cohort) or cohort
+        opened_at_s = min(lane.opened_at_s for lane in lanes)
+        flush = Flush(next(self._ids), cohort, name, lanes, changes, opened_at_s)
+        self._flights[flush.id] = flush
+        self._flight_of[cohort] = flush.id
+        self._flight_cost += _cost(flush)
+        return flush
+
+    def complete(self, outcome: Outcome, now_s: float) -> None:
+        """A flush has ended: release its holds, and put back what an abandoned one has left."""
+        flush = self._flights.pop(outcome.flush_id)
+        del self._flight_of[flush.cohort]
+        self._flight_cost -= _cost(flush)
+        self._settling.add(flush.cohort, outcome.listed, now_s)
+        for lane in flush.lanes:
+            tenure = self._tenures.get(lane.partition)
+            if tenure is None:
+                continue
+            for listed in outcome.listed:  # Ours again is as unsettled as ours still.
+                tenure.settle_until(listed.until_s)
+            if not tenure.ledger.holds(lane.ticket):
+                continue  # Given up since: its next owner replays it.
+            ticket = self._put_back(flush.cohort, lane, outcome.left)
+            if ticket is not None:
+                tenure.ledger.release(ticket)
+        self._update_saturated()
+
+    def _put_back(self, cohort: str, lane: Lane, left: Changes) -> int | None:
+        """Return the hold that has become needless: the lane's own, where nothing is left of it."""
+        if not left:
+            return lane.ticket
+        mine = {m: add for m, add in lane.changes.items() if left.get(m) is add}
+        return self._queue.put_back(cohort, lane, mine) if mine else lane.ticket
+
+    # What is committed.
+
+    def intents(
+        self, partitions: Iterable[Partition], now_s: float, *, last: bool = False
+    ) -> list[Intent]:
+        """Return what to commit now for these partitions, as far as we own them."""
+        return [self._tenures[p].intent(now_s, last=last) for p in partitions if p in self._tenures]
+
+    def acknowledge(self, intents: Iterable[Intent], sent_at_s: float) -> None:
+        """Renew the lease with a commit the broker took, and let what it covers leave."""
+        for intent in intents:
+            self.lease.renew(sent_at_s)
+            tenure = self._tenures.get(intent.partition)
+            if tenure is not None:
+                tenure.acknowledge(intent.mark.sent_to)
+
+    # Back-pressure.
+
+    @property
+    def pending(self) -> int:
+        """Changes in open windows and in flight, lanes weighed in: the measure of back-pressure."""
+        return self._queue.cost + self._flight_cost
+
+    @property
+    def in_flight(self) -> Mapping[int, Flush]:
+        """The flushes handed out and not complete, by id."""
+        return self._flights
+
+    @property
+    def saturated(self) -> bool:
+        """True from the high-water mark until the low one, half of it."""
+        return self._saturated
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nothing is in flight."""
+        return not self.pending
+
+    def to_pause(self) -> set[Partition]:
+        """Return what must not be read on: at the cap everything, before it what can drain.
+
+        A partition behind its barrier can't drain before it has been read up to it, so it is
+        paused last.
+        """
+        if not self._saturated:
+            return set()
+        if self.pending >= self._rules.pending_max:
+            return set(self._tenures)
+        return {p for p, tenure in self._tenures.items() if tenure.barrier_to is None}
+
+    def relieve(self) -> Partition | None:
+        """Open the oldest barrier where lanes behind barriers alone fill the memory."""
+        if self.pending < self._rules.pending_max or self._flights:
+            return None
+        barred = [p for p, tenure in self._tenures.items() if tenure.barrier_to is not None]
+        # Windows behind a head that can't leave can't either, so the heads alone decide.
+        waiting = {p for window in self._queue.heads() for p in window.lanes}
+        if not barred or not waiting.issubset(barred):
+            return None
+        self._tenures[barred[0]].open_barrier()
+        return barred[0]
+
+    def _update_saturated(self) -> None:
+        if self.pending >= self._rules.pending_max:
+            self._saturated = True
+        elif self.pending <= self._rules.pending_max // 2:
+            self._saturated = False
+
+    # Read-outs.
+
+    def waiting(self) -> Iterable[Window]:
+        """Yield the open windows, for those who show them."""
+        return self._queue.windows()
+
+
+def _cost(flush: Flush) -> int:
+    return sum(len(lane.changes) for lane in flush.lanes) + LANE_COST * len(flush.lanes)

@@ -1,0 +1,63 @@
+"""Members an ambiguous attempt named, until Braze can no longer apply it late (G4)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from daemon.core.model import Changes, Listed, Member
+
+
+class Settling:
+    """Who must not be changed the opposite way yet.
+
+    The same direction need not wait: applied late, it says what is true already. So only windows
+    that hold the opposite of a listed member wait, and a busy cohort keeps flowing.
+    """
+
+    def __init__(self) -> None:
+        self._listed: dict[str, dict[Member, tuple[bool, float]]] = {}
+        self._settled_at_s: dict[str, float] = {}  # The cohort longest untouched comes first.
+
+    def add(self, cohort: str, listed: Sequence[Listed], now_s: float) -> None:
+        """Note what was ambiguous, and forget what has settled."""
+        self._forget_settled(now_s)
+        if not listed and cohort not in self._listed:
+            return
+        self._settled_at_s.pop(cohort, None)
+        found = {
+            member: (add, until_s)
+            for member, (add, until_s) in self._listed.pop(cohort, {}).items()
+            if until_s > now_s
+        }
+        for entry in listed:
+            for member, add in entry.changes.items():
+                until_s = entry.until_s
+                if member in found and found[member][0] is add:
+                    until_s = max(until_s, found[member][1])
+                found[member] = (add, until_s)
+        if found:
+            self._listed[cohort] = found
+            self._settled_at_s[cohort] = max(until_s for _, until_s in found.values())
+
+    def _forget_settled(self, now_s: float) -> None:
+        """Forget whole cohorts, so that one without further changes leaves nothing behind."""
+        while self._settled_at_s:
+            cohort, settled_at_s = next(iter(self._settled_at_s.items()))
+            if settled_at_s > now_s:
+                return
+            del self._settled_at_s[cohort]
+            del self._listed[cohort]
+
+    def held_until_s(self, cohort: str, changes: Changes, now_s: float) -> float:
+        """Return when these changes may leave; a time not after now means at once."""
+        listed = self._listed.get(cohort)
+        if listed is None:
+            return -math.inf
+        held_until_s = -math.inf
+        for member, (add, until_s) in listed.items():
+            if until_s <= now_s:
+                continue
+            if changes.get(member, add) is not add:
+                held_until_s = max(held_until_s, until_s)
+        return held_until_s
