@@ -1,0 +1,110 @@
+"""The `braze` section: where Braze is, who we are there, and the two keys."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from daemon.config.endpoint import CLUSTERS, parse_url
+from daemon.config.noted import Noted
+from daemon.config.secrets import Secret
+from daemon.config.sections import Label, check_readable
+
+KEYS = ("partner_api_key", "data_import_key")
+
+_SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]{1,100}")
+
+
+class _Twice:
+    """Stands for a secret that is given both literally and by file."""
+
+
+def _check_endpoint(text: str | None) -> str | None:
+    return None if text is None else str(parse_url(text))
+
+
+def _check_proxy(text: str | None) -> str | None:
+    return None if text is None else str(parse_url(text, http_anywhere=True))
+
+
+def _check_ca(path: Path | None) -> Path | None:
+    if check_readable(path) is not None:
+        try:
+            ssl.create_default_context(cafile=path)
+        except (ssl.SSLError, OSError, ValueError):
+            raise ValueError("the file has no PEM certificates in it") from None
+    return path
+
+
+class BrazeSettings(Noted):
+    """One workspace at Braze. A key is given literally or by `…_file`, and is a `Secret` here."""
+
+    PATH: ClassVar[str] = "braze"
+
+    workspace: Label
+    cluster: str | None = None
+    endpoint: Annotated[str | None, AfterValidator(_check_endpoint)] = None  # Normalised.
+    partner: str
+    partner_api_key: Secret
+    partner_api_key_file: Path | None = None
+    data_import_key: Secret
+    data_import_key_file: Path | None = None
+    ca_file: Annotated[Path | None, AfterValidator(_check_ca)] = None
+    proxy: Annotated[str | None, AfterValidator(_check_proxy)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, raw: object) -> object:
+        """Take the keys from their files, and the workspace's name from the partner's."""
+        if not isinstance(raw, Mapping):
+            return raw
+        full = dict(raw)
+        for key in KEYS:
+            path, literal = full.get(f"{key}_file"), full.get(key)
+            if literal is None:
+                full.pop(key, None)
+            if isinstance(path, str | Path):
+                full[key] = Path(path) if literal is None else _Twice()
+        if full.get("workspace") is None:
+            full.pop("workspace", None)
+            partner = full.get("partner")
+            if isinstance(partner, str) and _SEGMENT.fullmatch(partner):
+                full["workspace"] = partner
+        return full
+
+    @field_validator(*KEYS, mode="before")
+    @classmethod
+    def _check_once(cls, value: object) -> object:
+        if isinstance(value, _Twice):
+            words = "is given both literally and by its file; keep one"
+            raise PydanticCustomError("secret_twice", "{words}", {"words": words})
+        return value
+
+    @field_validator("cluster")
+    @classmethod
+    def _check_cluster(cls, name: str | None) -> str | None:
+        if name is not None and name not in CLUSTERS:
+            known = ", ".join(CLUSTERS)
+            raise ValueError(f"is no cluster known here ({known}); for another set braze.endpoint")
+        return name
+
+    @field_validator("partner")
+    @classmethod
+    def _check_partner(cls, partner: str) -> str:
+        if _SEGMENT.fullmatch(partner) is None:
+            raise ValueError("is a part of Braze's URL: 1 to 100 of A-Z a-z 0-9 . _ ~ -")
+        return partner
+
+    @property
+    def url(self) -> str:
+        """Braze's address without a path and without a slash at its end."""
+        if self.endpoint is not None:
+            return self.endpoint
+        assert self.cluster is not None
+        return CLUSTERS[self.cluster]

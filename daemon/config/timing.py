@@ -1,0 +1,66 @@
+"""The times of Kafka's group that our own deadlines are measured against.
+
+Where the configuration is silent, librdkafka's defaults count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from daemon.config.kafka_properties import PropertyValue, Unusable, text_of
+
+LEASE_MARGIN_S = 2.0
+LEASE_LEAST_S = 1.0  # G6: a shorter lease is refused.
+REVOKE_MARGIN_S = 10.0
+DRAIN_MARGIN_S = 5.0
+
+_DEFAULT_MS = {
+    "session.timeout.ms": "45000",
+    "heartbeat.interval.ms": "3000",
+    "max.poll.interval.ms": "300000",
+}
+_BROKER_HEARTBEAT_S = 5.0  # group.consumer.heartbeat.interval.ms of Apache Kafka.
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """A group's times; `session_s` is None where only the broker's own configuration tells it."""
+
+    session_s: float | None
+    heartbeat_s: float
+    poll_s: float
+    consumer_protocol: bool
+
+
+def lease_of(session_s: float, heartbeat_s: float, request_timeout_s: float) -> float:
+    """Return how long a commit's acknowledgement lets us write (G6), in seconds."""
+    return round(session_s - heartbeat_s - request_timeout_s - LEASE_MARGIN_S, 6)
+
+
+def read_timing(
+    properties: Mapping[str, PropertyValue], session_timeout_s: float | None
+) -> Timing | None:
+    """Return the times; None where a property they stand in is bad."""
+    try:
+        poll_s, session_s, heartbeat_s = (
+            _seconds(properties, f"{name}.ms")
+            for name in ("max.poll.interval", "session.timeout", "heartbeat.interval")
+        )
+        protocol = _text(properties, "group.protocol", "classic")
+    except ValueError:
+        return None
+    if protocol.lower() == "consumer":
+        return Timing(session_timeout_s, _BROKER_HEARTBEAT_S, poll_s, consumer_protocol=True)
+    return Timing(session_s, heartbeat_s, poll_s, consumer_protocol=False)
+
+
+def _seconds(properties: Mapping[str, PropertyValue], name: str) -> float:
+    return int(_text(properties, name, _DEFAULT_MS[name])) / 1000
+
+
+def _text(properties: Mapping[str, PropertyValue], name: str, default: str) -> str:
+    value = properties.get(name, default)
+    if isinstance(value, Unusable):
+        raise ValueError(value.reason)  # noqa: TRY004 - One exception for one answer.
+    return text_of(value)
