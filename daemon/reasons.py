@@ -1,0 +1,107 @@
+"""Why the daemon waits: the closed list of reasons, each with what a person should know.
+
+It is the one source of the `blocked` metric's label values, of the words on the status page and
+of what makes the daemon not ready. It imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What a wait means, what ends it, and whether the daemon is ready meanwhile."""
+
+    why: str  # Completes "Waiting: …".
+    remedy: str  # What ends it: a person's act, or nothing but time.
+    act: bool = False  # A person must act.
+    ready: bool = True
+
+
+_TIME = "It passes by itself."
+
+BLOCKED: dict[str, Reason] = {
+    "partner_key": Reason(
+        "Braze refuses the partner API key.",
+        "Put the key of this partner into the file of braze.partner_api_key_file.",
+        act=True,
+        ready=False,
+    ),
+    "client_secret": Reason(
+        "Braze refuses the data import key.",
+        "Make a data import key on this partner's page at Braze and put it into the file of"
+        " braze.data_import_key_file.",
+        act=True,
+        ready=False,
+    ),
+    "partner_not_enabled": Reason(
+        "Braze says that this partner is not enabled for the workspace.",
+        "Ask Braze to enable the partner, or correct braze.partner.",
+        act=True,
+        ready=False,
+    ),
+    "forbidden": Reason(
+        "Braze forbids the request.",
+        "See whether Braze admits only listed addresses, and whether the company is active.",
+        act=True,
+        ready=False,
+    ),
+    "not_found": Reason(
+        "Braze does not know the address or the partner.",
+        "Correct braze.cluster or braze.endpoint, and braze.partner.",
+        act=True,
+        ready=False,
+    ),
+    "tls": Reason(
+        "The TLS connection to Braze can't be trusted.",
+        "Set braze.ca_file where a proxy signs with a CA of its own; look at the clock.",
+        act=True,
+        ready=False,
+    ),
+    "refused_all": Reason(
+        "Braze refuses every update, so the fault is not in one of them.",
+        "Look at the answers in the log; run cohortd check --online.",
+        act=True,
+        ready=False,
+    ),
+    "registry": Reason(
+        "The schema registry does not answer.", "It goes on when the registry is back."
+    ),
+    "dead_letter": Reason(
+        "Dead letters can't be written, or too many records would become one.",
+        "Look at the dead-letter topic, its ACL and the reasons in the log.",
+        act=True,
+    ),
+    "foreign_group": Reason(
+        "The consumer group belongs to another workspace, partner, endpoint or prefix.",
+        "Choose another kafka.group_id, or take the group over with cohortd offsets adopt.",
+        act=True,
+        ready=False,
+    ),
+    "parked": Reason(
+        "A partition's position is lost, so the partition stands still; the others go on.",
+        "Continue it with cohortd offsets reset.",
+        act=True,
+    ),
+    "kafka": Reason("Kafka does not answer.", "It goes on when the brokers are back."),
+    "braze": Reason("Braze does not answer, or answers with errors.", "Retried for ever."),
+    "locked": Reason("Braze has locked a cohort; only that cohort waits.", _TIME),
+    "lease": Reason("No commit was acknowledged lately, so nothing may be sent.", _TIME),
+    "barrier": Reason("Records that a former owner may have sent are read again first.", _TIME),
+    "wait": Reason("A former owner may still be sending, after an unclean hand-over.", _TIME),
+    "settle": Reason("An update without a clear answer may still be applied by Braze.", _TIME),
+    "quota": Reason("The hour's share of Braze's request quota is used.", _TIME),
+    "saturated": Reason("As many changes are pending as memory allows, so reading waits.", _TIME),
+}
+
+NOT_READY = frozenset(name for name, reason in BLOCKED.items() if not reason.ready)
+CREDENTIALS = NOT_READY - {"foreign_group"}
+
+# What may hold the whole throughput back, in the words of the `limited_by` metric.
+LIMITS = ("none", "slots", "quota", "braze", "memory", "hold")
+
+
+def blocked_reason(reason: str) -> str:
+    """Return the reason if it is in the closed list, else `braze`: an answer nobody documented."""
+    return reason if reason in BLOCKED else "braze"
