@@ -1,0 +1,1 @@
+"""The Braze side: lives on the event loop and knows nothing of Kafka."""

@@ -1,0 +1,154 @@
+"""Makes the attempts that `core.delivery` decides on: one slot each, on the event loop.
+
+It owns the slots and nothing else: no decision about order, pace or retries is made here. An
+attempt is never cancelled; it ends by its own deadline, which its slot keeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from daemon.braze.body import encode_update
+from daemon.braze.watch import DeliveryWatch
+from daemon.core.delivery import Attempt, Delivery
+from daemon.core.model import CohortUpdate, Flush, Outcome
+from daemon.core.verdict import Answer
+
+
+class Slot(Protocol):
+    """One connection to Braze: one request at a time, each ending by its own deadline."""
+
+    async def send_update(self, update: CohortUpdate, encoded: bytes) -> Answer:
+        """Send the members of one request."""
+
+    async def announce(self, cohort_id: str, name: str, created_at: str) -> Answer:
+        """Create a cohort, or give it its new name."""
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+
+
+class Dispatcher:
+    """Starts attempts whenever something may have changed, and tells of flushes that ended.
+
+    All methods belong to the event loop's thread. `published` may be read from any: the number
+    of flushes that could be sent from at once, and how many had been taken when that was true.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        slots: Sequence[Slot],
+        watch: DeliveryWatch,
+        *,
+        clock: Callable[[], float],
+        unix_clock: Callable[[], float],
+    ) -> None:
+        self.published = (0, 0)
+        self.crashed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._delivery = delivery
+        self._slots = tuple(slots)
+        self._free = list(slots)
+        self._watch = watch
+        self._clock = clock
+        self._unix_clock = unix_clock
+        self._flushes: dict[int, Flush] = {}
+        self._taken = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tell: Callable[[list[Outcome]], None] = lambda _: None
+
+    def tell(self, listener: Callable[[list[Outcome]], None]) -> None:
+        """Say who is told of flushes that have ended."""
+        self._tell = listener
+
+    # What the other side says.
+
+    def submit(self, flush: Flush) -> None:
+        """Take a flush."""
+        self._taken += 1
+        self._flushes[flush.id] = flush
+        self._delivery.submit(flush)
+        self._pump()
+
+    def abandon(self, flush_ids: Iterable[int]) -> None:
+        """Start nothing more of these."""
+        self._end(self._delivery.abandon(flush_ids, self._clock()))
+        self._pump()
+
+    def renew(self, until_s: float) -> None:
+        """Attempts may be started until then."""
+        self._delivery.lease_until_s = until_s
+        self._pump()
+
+    def share(self, part: float) -> None:
+        """Use this part of the request budget."""
+        self._delivery.pacer.set_share(part, self._clock())
+        self._pump()
+
+    def retry_now(self) -> None:
+        """A key file has changed: try at once what is held."""
+        self._delivery.health.probe_now()
+        self._pump()
+
+    # Sending.
+
+    def _pump(self) -> None:
+        now_s = self._clock()
+        for attempt in self._delivery.start(now_s):
+            task = asyncio.ensure_future(self._attempt(self._free.pop(), attempt))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._wake_later(now_s)
+        self.published = (self._delivery.capacity(now_s), self._taken)
+
+    def _wake_later(self, now_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        at_s = self._delivery.wake_at_s(now_s)
+        if at_s < math.inf:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.001, at_s - now_s), self._pump)
+
+    async def _attempt(self, slot: Slot, attempt: Attempt) -> None:
+        started_s = self._clock()
+        try:
+            answer = await self._send(slot, attempt)
+        except Exception as bug:  # noqa: BLE001  The top of a task: it ends the process loudly.
+            if not self.crashed.done():
+                self.crashed.set_exception(bug)
+            return
+        now_s = self._clock()
+        self._free.append(slot)
+        self._watch.answered(attempt, answer, now_s - started_s)
+        self._end(self._delivery.finish(attempt.id, answer, now_s, self._unix_clock()))
+        self._pump()
+
+    async def _send(self, slot: Slot, attempt: Attempt) -> Answer:
+        if attempt.update is not None:
+            return await slot.send_update(attempt.update, encode_update(attempt.update))
+        created_at = datetime.fromtimestamp(self._unix_clock(), UTC)
+        return await slot.announce(attempt.cohort, attempt.name, created_at.isoformat())
+
+    def _end(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            self._watch.ended(self._flushes.pop(outcome.flush_id), outcome, self._unix_clock())
+        if outcomes:
+            self._tell(outcomes)
+
+    # The end.
+
+    async def close(self, timeout_s: float) -> None:
+        """Wait for what is on the wire, at most this long, and close the connections."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        for slot in self._slots:
+            if slot in self._free:
+                await slot.aclose()

@@ -1,0 +1,234 @@
+"""One slot's connection: when it is kept, replaced, and never trusted."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from daemon.braze.client import BrazeClient
+from daemon.braze.transport import SlotTransport
+from daemon.braze.wire import Wire
+from daemon.core.verdict import Sent, Verdict
+from tests.support.raw_servers import (
+    OK,
+    Reader,
+    Server,
+    Writer,
+    body,
+    client_of,
+    hang,
+    reset,
+    saying,
+    send,
+    serving,
+    whole_request,
+)
+
+REFUSAL = body(b"400 No", b"{}")
+
+
+def _wire_of(client: BrazeClient) -> Wire:
+    assert isinstance(client._transport, SlotTransport)
+    wire = client._transport._backend.wire
+    assert wire is not None
+    return wire
+
+
+@pytest.mark.parametrize("by_reset", [False, True])
+def test_a_kept_connection_that_the_peer_closed_is_replaced_unnoticed(*, by_reset: bool) -> None:
+    async def behave(reader: Reader, writer: Writer) -> None:
+        await saying(OK)(reader, writer)
+        if by_reset:
+            reset(writer)
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    async def scenario() -> None:
+        async with serving(behave) as server, client_of(server.port) as client:
+            for _ in range(3):
+                gone.clear()
+                assert (await send(client)).reason == "ok"
+                await gone.wait()
+
+            assert server.connections == 3
+
+    gone = asyncio.Event()
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("by_reset", [False, True])
+def test_a_goodbye_that_the_loop_has_not_seen_yet_is_found_in_the_kernel(*, by_reset: bool) -> None:
+    async def scenario() -> None:
+        async with serving(behave) as server, client_of(server.port) as client:
+            assert (await send(client)).reason == "ok"
+            if by_reset:
+                reset(writers[0])
+            writers[0].transport.abort()
+            writers[0].get_extra_info("socket")._sock.close()  # Now, not in the loop's next turn.
+            assert _wire_of(client).get_extra_info("is_readable")
+
+            assert (await send(client)).reason == "ok"
+            assert server.connections == 2
+
+    async def behave(reader: Reader, writer: Writer) -> None:
+        writers.append(writer)
+        await saying(OK)(reader, writer)
+        await saying(OK)(reader, writer)
+
+    writers: list[Writer] = []
+    asyncio.run(scenario())
+
+
+def test_a_request_the_kernel_refuses_goes_out_again_on_a_fresh_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def behave(reader: Reader, writer: Writer) -> None:
+        await saying(OK)(reader, writer)
+        if servers[0].connections == 1:
+            reset(writer)
+            gone.set()
+            return
+        await saying(OK)(reader, writer)
+
+    async def scenario() -> None:
+        async with serving(behave) as server, client_of(server.port) as client:
+            servers.append(server)
+            await send(client)
+            await gone.wait()
+            monkeypatch.setattr(Wire, "_quiet", lambda _: True)  # Blind to what the kernel knows.
+
+            answer = await send(client)
+
+            assert (answer.verdict, answer.reason) == (Verdict.ACCEPTED, "ok")
+            assert server.connections == 2
+
+    servers: list[Server] = []
+    gone = asyncio.Event()
+    asyncio.run(scenario())
+
+
+def test_a_request_that_left_on_a_dying_connection_is_ambiguous_and_not_repeated() -> None:
+    async def behave(reader: Reader, writer: Writer) -> None:
+        await saying(OK)(reader, writer)
+        await reader.readexactly(1)
+        reset(writer)
+
+    async def scenario() -> None:
+        async with serving(behave) as server, client_of(server.port) as client:
+            await send(client)
+
+            answer = await send(client)
+
+            assert (answer.sent, answer.reason) == (Sent.AMBIGUOUS, "reset")
+            assert server.connections == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_second_answer_is_never_taken_for_the_next_requests_own() -> None:
+    async def scenario(first: bytes) -> None:
+        async def behave(reader: Reader, writer: Writer) -> None:
+            await saying(first if server.connections == 1 else REFUSAL)(reader, writer)
+            await reader.read()
+
+        async with serving(behave) as server, client_of(server.port) as client:
+            assert (await send(client)).reason == "ok"
+            assert (await send(client)).reason == "refused"
+
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    for first in (OK + OK, chunked + chunked, chunked + OK, OK + b"\r\n"):
+        asyncio.run(scenario(first))
+
+
+def test_bytes_nobody_asked_for_close_an_idle_connection() -> None:
+    async def behave(reader: Reader, writer: Writer) -> None:
+        if servers[0].connections > 1:
+            await saying(REFUSAL)(reader, writer)
+            return
+        await saying(OK)(reader, writer)
+        await idle.wait()
+        writer.write(OK)
+        await writer.drain()
+        await reader.read()  # Ends when the client hangs up.
+        hung_up.set()
+
+    async def scenario() -> None:
+        async with serving(behave) as server, client_of(server.port) as client:
+            servers.append(server)
+            assert (await send(client)).reason == "ok"
+            idle.set()
+            await hung_up.wait()
+
+            assert (await send(client)).reason == "refused"
+
+    servers: list[Server] = []
+    idle, hung_up = asyncio.Event(), asyncio.Event()
+    asyncio.run(scenario())
+
+
+def test_cancelling_against_the_rules_costs_the_connection_only() -> None:
+    async def behave(reader: Reader, writer: Writer) -> None:
+        while True:
+            await saying(OK)(reader, writer)
+
+    async def scenario() -> None:
+        async with serving(behave) as server, client_of(server.port, timeout_s=10) as client:
+            for turns in range(60):
+                task = asyncio.ensure_future(send(client))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+            assert (await send(client)).reason == "ok"
+
+    asyncio.run(scenario())
+
+
+def test_a_closed_client_leaves_no_connection() -> None:
+    async def behave(reader: Reader, writer: Writer) -> None:
+        await saying(OK)(reader, writer)
+        await reader.read()
+        hung_up.set()
+
+    async def scenario() -> None:
+        async with serving(behave) as server:
+            async with client_of(server.port) as client:
+                await send(client)
+            await hung_up.wait()
+
+    hung_up = asyncio.Event()
+    asyncio.run(scenario())
+
+
+def test_a_redirects_target_is_never_asked() -> None:
+    async def scenario() -> None:
+        async with serving(hang) as elsewhere:
+            location = b"Location: http://127.0.0.1:%d/partners\r\n" % elsewhere.port
+
+            async def behave(reader: Reader, writer: Writer) -> None:
+                await whole_request(reader)
+                writer.write(body(b"307 There", b"", location))
+                await reader.read()
+
+            async with serving(behave) as server, client_of(server.port) as client:
+                answer = await send(client)
+
+            assert (answer.verdict, answer.reason) == (Verdict.BLOCKED, "redirect")
+            assert elsewhere.connections == 0
+
+    asyncio.run(scenario())
+
+
+def test_no_environment_variable_has_a_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with serving(hang) as proxy, serving(saying(OK)) as server:
+            for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+                monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+            async with client_of(server.port) as client:
+                assert (await send(client)).reason == "ok"
+            assert proxy.connections == 0
+
+    asyncio.run(scenario())
