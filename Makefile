@@ -1,0 +1,138 @@
+# Everything a person or a machine does to this project. `make` alone explains itself.
+#
+# Only python3 (3.11 to 3.14) and make are assumed; all else goes into .venv. Recipes use relative
+# paths and `python -m`, so that a checkout may be moved and its path may hold spaces.
+
+PYTHON ?= python3
+VENV ?= .venv
+SEEDS ?= 200
+MINUTES ?= 30
+ARGS ?=
+UPGRADE ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PYTHONUNBUFFERED = 1
+
+py := $(VENV)/bin/python
+pip := $(py) -m pip install --quiet --no-input
+# The stamps carry the checkout's place: a moved or copied checkout is installed anew.
+place := $(shell pwd | cksum | cut -d ' ' -f 1)
+run_stamp := $(VENV)/.run-$(place)
+dev_stamp := $(VENV)/.dev-$(place)
+
+fast_tests := $(wildcard tests/unit tests/property)
+slow_tests := $(sort $(patsubst %/,%,$(dir $(wildcard $(addsuffix /test_*.py, \
+	tests/component tests/contract tests/integration tests/fault)))))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup check test demo bench sim soak format lock wheel clean \
+	_format _lint _types _imports _fast _simulation _slow _broker
+
+help:  ## Say what there is.
+	@echo 'cohortd: what make can do'
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)$$/  make \1|\2/p' Makefile \
+		| while IFS='|' read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo 'Variables: PYTHON=python3.12 VENV=.venv ARGS="..." SEEDS=n MINUTES=n'
+
+# --- set-up -------------------------------------------------------------------------------------
+
+setup: $(dev_stamp)  ## Make .venv with everything that checks and tests need.
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c '' 2>/dev/null || { \
+		echo '$(PYTHON) was not found: install Python 3.11 or newer,' \
+			'or name one: make PYTHON=/path/to/python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
+		echo "cohortd needs Python 3.11 to 3.14; $(PYTHON) is" \
+			"$$($(PYTHON) --version 2>&1): name another: make PYTHON=/path/to/python3.12" >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo '$(PYTHON) comes without venv: install it (Debian and Ubuntu:' \
+			'apt-get install python3-venv)' >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+
+$(run_stamp): requirements/run.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	@echo 'Installing what the daemon needs into $(VENV) ...'
+	@$(pip) --require-hashes --only-binary :all: -r requirements/run.txt -r requirements/build.txt
+	@$(pip) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(dev_stamp): requirements/dev.txt $(run_stamp)
+	@echo 'Installing what checks and tests need into $(VENV) ...'
+	@$(pip) --require-hashes --only-binary :all: -r requirements/dev.txt
+	@touch $@
+
+# --- to see it work -----------------------------------------------------------------------------
+
+demo: $(run_stamp)  ## Watch the daemon work, on an embedded Kafka and Braze (ARGS=--faults).
+	@$(VENV)/bin/cohortd demo $(ARGS)
+
+# --- to prove it --------------------------------------------------------------------------------
+
+check: setup  ## Format, lint, types, imports, unit, property, simulation: under two minutes.
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target \
+		_types _lint _format _imports _fast _simulation
+
+_format: setup
+	@$(py) -m ruff format --quiet --check . || { echo 'make format puts this right' >&2; exit 1; }
+
+_lint: setup
+	@$(py) -m ruff check --quiet .
+
+_types: setup
+	@$(py) -m mypy --no-error-summary
+
+_imports: setup
+	@said=$$($(py) -c 'from importlinter.cli import lint_imports_command as lint; lint()' 2>&1) \
+		|| { echo "$$said"; exit 1; }
+
+_fast: setup
+	@$(py) -m pytest -q $(fast_tests)
+
+_simulation: setup
+	@$(py) -m tests.simulation --seeds $(SEEDS)
+
+test: setup  ## Everything: check, then all other tests, on a real Kafka where one can be had.
+	@sh scripts/broker-check
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory _slow
+	@sh scripts/broker-check
+
+_slow: setup
+	@$(py) -m pytest -q --durations=10 $(slow_tests) $(ARGS)
+
+sim: setup  ## The seeded simulation of the core: SEEDS=n worlds.
+	@$(py) -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+soak: setup  ## The real daemon under faults for MINUTES, then every cohort compared.
+	@$(VENV)/bin/cohortd demo --faults --seconds $$(( $(MINUTES) * 60 )) $(ARGS)
+
+bench: setup  ## Events per CPU-second of the whole daemon beside a bare consume loop.
+	@$(py) -m tests.bench $(ARGS)
+
+# --- to change it -------------------------------------------------------------------------------
+
+format: setup  ## Put format, and what lint can mend, right.
+	@$(py) -m ruff check --quiet --fix . ; $(py) -m ruff format .
+
+# Universal: one file serves every supported Python and platform. Pins stay unless UPGRADE is set.
+lock_one = $(py) -m uv pip compile --quiet --system-certs --generate-hashes --no-emit-index-url --universal \
+	--python-version 3.11 --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer versions).
+	@$(lock_one) -o requirements/run.txt pyproject.toml
+	@$(lock_one) -c requirements/run.txt -o requirements/build.txt requirements/build.in
+	@$(lock_one) -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt \
+		pyproject.toml requirements/build.in requirements/dev.in
+
+wheel: setup  ## Build dist/cohortd-*.whl, and try it in an environment of its own.
+	@rm -rf dist
+	@$(py) -m hatchling build --target wheel
+	@$(py) scripts/check_wheel.py dist
+
+clean:  ## Remove what was made here, .venv included.
+	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
