@@ -71,6 +71,7 @@ class Lane:
     top: int  # The offset after the last record in it.
     opened_at_s: float
     event_time_s: float | None = None
+    floor: int = 0  # The first offset of the run that opened it.
 
 
 @dataclass(frozen=True, slots=True)

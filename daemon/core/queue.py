@@ -66,6 +66,7 @@ class WindowQueue:
         """Begin the part of a window that comes from the run's partition."""
         lane = OpenLane(run.partition, ticket, now_s)
         lane.event_time_s = run.event_time_s
+        lane.floor = run.first_offset
         window.lanes[run.partition] = lane
         self._cost += LANE_COST
         return lane

@@ -14,7 +14,7 @@ LANE_COST = 6
 class OpenLane:
     """The part of an open window that came from one partition, with its ticket."""
 
-    __slots__ = ("changes", "event_time_s", "opened_at_s", "partition", "ticket", "top")
+    __slots__ = ("changes", "event_time_s", "floor", "opened_at_s", "partition", "ticket", "top")
 
     def __init__(self, partition: Partition, ticket: int, opened_at_s: float) -> None:
         self.partition = partition
@@ -23,6 +23,7 @@ class OpenLane:
         self.changes: Changes = {}
         self.top = 0
         self.event_time_s: float | None = None
+        self.floor = 0
 
     def seal(self) -> Lane:
         """Return it as it is now; the changes are handed over, never copied."""
@@ -33,6 +34,7 @@ class OpenLane:
             self.top,
             self.opened_at_s,
             self.event_time_s,
+            self.floor,
         )
 
 
@@ -71,6 +73,7 @@ class Window:
         older.changes = changes
         older.top = lane.top
         older.event_time_s = lane.event_time_s
+        older.floor = lane.floor
         self.lanes[lane.partition] = older
         self.opened_at_s = min(self.opened_at_s, lane.opened_at_s)
         self.members += len(changes)

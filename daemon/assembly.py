@@ -1,0 +1,198 @@
+"""Builds the parts of the daemon from its settings: the one place that knows all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry
+
+from daemon import clocks
+from daemon.braze.client import BrazeClient, Endpoint
+from daemon.braze.credentials import Credentials
+from daemon.braze.dispatcher import Dispatcher
+from daemon.braze.watch import DeliveryWatch
+from daemon.config.inputs import InputSettings
+from daemon.config.settings import Settings, client_properties
+from daemon.core.backoff import Backoff
+from daemon.core.delivery import Delivery, DeliveryRules
+from daemon.core.lease import Lease
+from daemon.core.pacer import Budget
+from daemon.core.queue import WindowRules
+from daemon.core.relay import Relay, RelayRules
+from daemon.core.takeover import Destination
+from daemon.errors import CohortdError
+from daemon.kafka.consumer import KafkaConsumer
+from daemon.kafka.dead_letters import DeadLetters
+from daemon.kafka.decode import Decoder
+from daemon.kafka.formats import compile_input
+from daemon.kafka.intake import Intake, IntakeRules
+from daemon.kafka.letters import Letters
+from daemon.kafka.outbox import Outbox
+from daemon.kafka.ports import Ports
+from daemon.kafka.starts import FirstStart, Starts
+from daemon.kafka.watch import IntakeWatch
+from daemon.line import ThreadLine
+from daemon.logs import get_logger, librdkafka_logger
+from daemon.metrics import CohortLabels, Metrics
+from daemon.status import Board, DaemonView
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that runs, wired and not started."""
+
+    metrics: Metrics
+    board: Board
+    delivery: Delivery
+    delivery_watch: DeliveryWatch
+    dispatcher: Dispatcher
+    consumer: KafkaConsumer
+    intake: Intake
+    intake_watch: IntakeWatch
+
+
+def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) -> Parts:
+    """Build the parts, on the event loop's thread. Nothing is read or sent before they start."""
+    now_s = clocks.now_s()
+    board = Board(view, now_s)
+    metrics = _metrics(settings, registry)
+    consumer = _consumer(settings)
+    starts = Starts(
+        consumer,
+        Destination(settings.fingerprint, settings.delivery.settle),
+        _first_start(settings.start),
+    )
+    delivery = Delivery(delivery_rules(settings), random.random, now_s)
+    delivery_watch = DeliveryWatch(metrics, lambda: board.pending_of_cohorts, starts.backfill_ends)
+    dispatcher = Dispatcher(
+        delivery, _slots(settings), delivery_watch, clock=clocks.now_s, unix_clock=clocks.unix_s
+    )
+
+    def beat() -> None:
+        board.intake_tick_s = clocks.now_s()
+
+    line = ThreadLine(asyncio.get_running_loop(), dispatcher)
+    ports = Ports(consumer, line, clocks.now_s, metrics, beat)
+    intake = _intake(settings, ports, starts)
+    pending_max = settings.memory.max_pending_changes
+    intake_watch = IntakeWatch(intake, ports, clocks.unix_s, pending_max)
+    return Parts(
+        metrics, board, delivery, delivery_watch, dispatcher, consumer, intake, intake_watch
+    )
+
+
+def delivery_rules(settings: Settings) -> DeliveryRules:
+    """Return what the sending side is held to."""
+    delivery = settings.delivery
+    backoff = delivery.backoff
+    return DeliveryRules(
+        slots=delivery.max_in_flight,
+        settle_s=delivery.settle,
+        backoff=Backoff(backoff.initial, backoff.max),
+        give_up_after_s=backoff.give_up_after,
+        announce=settings.cohorts.announce,
+        budget=Budget(delivery.requests_per_hour, delivery.reserve, delivery.max_in_flight),
+    )
+
+
+def relay_rules(settings: Settings) -> RelayRules:
+    """Return what gathering is held to."""
+    overrides = settings.cohorts.overrides
+    return RelayRules(
+        windows=WindowRules(
+            settings.window.max_age,
+            settings.window.max_changes,
+            {c: o.max_age for c, o in overrides.items() if o.max_age is not None},
+        ),
+        names={c: o.name for c, o in overrides.items() if o.name is not None},
+        pending_max=settings.memory.max_pending_changes,
+        fingerprint=settings.fingerprint,
+    )
+
+
+def decoder_of(settings: Settings) -> Callable[[str], Decoder]:
+    """Return a function from a topic to the decoder of the input it belongs to."""
+    selection = settings.selection()
+    whole = settings.cohorts.include == ("*",) and not settings.cohorts.exclude
+    selected = None if whole else selection.cohort_selected
+    compiled = [(entry, compile_input(entry, selected)) for entry in settings.inputs]
+
+    def find(topic: str) -> Decoder:
+        return next(decoder for entry, decoder in compiled if _takes(entry, topic))
+
+    return find
+
+
+def braze_slot(settings: Settings) -> BrazeClient:
+    """Return one connection to Braze; the keys are read anew for each request."""
+    braze = settings.braze
+    endpoint = Endpoint(
+        url=settings.braze_url,
+        partner=braze.partner,
+        id_prefix=settings.cohorts.id_prefix,
+        request_timeout_s=settings.delivery.request_timeout,
+        ca_file=str(braze.ca_file) if braze.ca_file else None,
+        proxy=braze.proxy,
+    )
+
+    def credentials() -> Credentials:
+        return Credentials(braze.partner_api_key.reveal(), braze.data_import_key.reveal())
+
+    return BrazeClient(endpoint, credentials)
+
+
+def _slots(settings: Settings) -> list[BrazeClient]:
+    return [braze_slot(settings) for _ in range(settings.delivery.max_in_flight)]
+
+
+def _takes(entry: InputSettings, topic: str) -> bool:
+    if entry.topic is not None:
+        return entry.topic == topic
+    return entry.pattern is not None and re.fullmatch(entry.pattern, topic) is not None
+
+
+def _first_start(start: str | datetime) -> FirstStart:
+    if isinstance(start, datetime):
+        return FirstStart("time", round(start.timestamp() * 1000))
+    return FirstStart(start)
+
+
+def _metrics(settings: Settings, registry: CollectorRegistry) -> Metrics:
+    labels = CohortLabels(settings.cohorts.overrides, settings.metrics.max_cohorts)
+    metrics = Metrics(registry, labels, partition_labels=settings.metrics.partition_labels)
+    metrics.declare_topics([entry.topic for entry in settings.inputs if entry.topic])
+    overrides = settings.cohorts.overrides.items()
+    ages = {cohort: o.max_age for cohort, o in overrides if o.max_age is not None}
+    metrics.targets(settings.window.max_age, ages)
+    return metrics
+
+
+def _consumer(settings: Settings) -> KafkaConsumer:
+    return KafkaConsumer(
+        {**client_properties(settings), "group.id": settings.kafka.group_id},
+        [entry.topic or entry.pattern or "" for entry in settings.inputs],
+        clock=clocks.now_s,
+        logger=librdkafka_logger(get_logger()),
+    )
+
+
+def _intake(settings: Settings, ports: Ports, starts: Starts) -> Intake:
+    if settings.lease_s is None:
+        raise CohortdError(
+            "kafka.session_timeout: needed with group.protocol=consumer; set it to the group's"
+            " session timeout at the broker (group.consumer.session.timeout.ms, 45s by default)"
+        )
+    relay = Relay(relay_rules(settings), Lease(settings.lease_s))
+    topic = settings.dead_letter.topic
+    outbox = Outbox(client_properties(settings, "producer"), topic) if topic else None
+    letters = Letters(outbox, DeadLetters(), relay, ports.metrics)
+    rules = IntakeRules(
+        request_s=settings.delivery.request_timeout,
+        max_reject_ratio=settings.dead_letter.max_ratio,
+    )
+    return Intake(rules, ports, relay, letters, starts, decoder_of(settings))

@@ -1,0 +1,176 @@
+"""The commands: arguments in, exit codes out, one readable line for each error.
+
+Heavy modules are imported inside the commands, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from daemon.errors import CohortdError, SettingsError
+
+if TYPE_CHECKING:
+    from daemon.config.settings import Settings
+
+CONTRACT_VERSION = "1"
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+app = typer.Typer(
+    name="cohortd",
+    help="Keeps Braze cohorts in step with a Kafka stream.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigFiles = Annotated[
+    list[Path],
+    typer.Option("--config", "-c", help="A configuration file; given again, later files win."),
+]
+
+
+class _State:
+    """What the options before the command said."""
+
+    debug = False
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it so.
+    if not wanted:
+        return
+    import platform  # noqa: PLC0415
+
+    import confluent_kafka  # noqa: PLC0415
+
+    from daemon import __version__  # noqa: PLC0415
+
+    librdkafka = confluent_kafka.libversion()[0]
+    print(  # noqa: T201
+        f"cohortd {__version__} (contract {CONTRACT_VERSION}, Python {platform.python_version()},"
+        f" librdkafka {librdkafka})"
+    )
+    raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[  # noqa: FBT002
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001, FBT002
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show versions."),
+    ] = False,
+) -> None:
+    _State.debug = debug
+
+
+@app.command()
+def run(config: ConfigFiles) -> None:
+    """Run the daemon."""
+    settings = _load(config)
+    from daemon import app as daemon_app  # noqa: PLC0415
+
+    raise typer.Exit(daemon_app.run(settings))
+
+
+@app.command()
+def check(
+    *,
+    config: ConfigFiles,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also ask Kafka and Braze, changing nothing.")
+    ] = False,
+) -> None:
+    """Validate the configuration and print what it amounts to."""
+    settings = _load(config)
+    from daemon.tools import check as tool  # noqa: PLC0415
+
+    raise typer.Exit(tool.run(settings, online=online))
+
+
+@app.command()
+def demo(
+    *,
+    seconds: Annotated[int, typer.Option(min=5, max=3600, help="How long events flow.")] = 20,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Let the simulated Braze fail in many ways.")
+    ] = False,
+    tamper: Annotated[
+        bool, typer.Option("--tamper", help="Change one member before the comparison.")
+    ] = False,
+) -> None:
+    """Run the daemon against an embedded Kafka and Braze, and prove the result."""
+    from daemon.tools.demo import DemoOptions  # noqa: PLC0415
+    from daemon.tools.demo import run as play  # noqa: PLC0415
+
+    raise typer.Exit(play(DemoOptions(seconds=seconds, faults=faults, tamper=tamper)))
+
+
+@app.command()
+def simulator(  # noqa: PLR0913  One option each.
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8090,
+    quota: Annotated[int, typer.Option(help="Requests an hour.")] = 250_000,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="A fault, such as status=503,rate=0.1; repeatable.")
+    ] = None,
+    partner: Annotated[str | None, typer.Option(help="The only partner known.")] = None,
+    partner_api_key_file: Annotated[
+        Path | None, typer.Option(help="The only partner API key accepted.")
+    ] = None,
+    client_secret_file: Annotated[
+        Path | None, typer.Option(help="The only data import key accepted.")
+    ] = None,
+    users: Annotated[Path | None, typer.Option(help="Known external ids, one a line.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the faults' randomness.")] = 0,
+) -> None:
+    """Serve Braze's cohort endpoints as documented, for staging, demos and tests."""
+    from daemon.tools.simulator import SimulatorOptions  # noqa: PLC0415
+    from daemon.tools.simulator import run as serve  # noqa: PLC0415
+
+    options = SimulatorOptions(
+        host=host,
+        port=port,
+        quota=quota,
+        faults=tuple(fault or ()),
+        seed=seed,
+        partner=partner,
+        partner_api_key_file=partner_api_key_file,
+        client_secret_file=client_secret_file,
+        users_file=users,
+    )
+    raise typer.Exit(serve(options))
+
+
+def _load(paths: Sequence[Path]) -> Settings:
+    """Return the settings, or end with every problem of them, a line each."""
+    from daemon.config.settings import load  # noqa: PLC0415
+
+    return load(paths, os.environ)
+
+
+def _fail(error: CohortdError) -> NoReturn:
+    for line in str(error).splitlines():
+        print(f"cohortd: {line}", file=sys.stderr)  # noqa: T201
+    sys.exit(EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILED)
+
+
+def main(command: Callable[[], object] = app) -> None:
+    """Run a command; whatever goes wrong is one readable line, and a traceback with `--debug`."""
+    try:
+        command()
+    except CohortdError as error:
+        if _State.debug:
+            raise
+        _fail(error)

@@ -1,0 +1,86 @@
+"""The thread around the intake: turns until told to stop, then drains and leaves."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+
+from daemon import clocks
+from daemon.kafka.complaints import Complaints
+from daemon.kafka.consumer import KafkaConsumer
+from daemon.kafka.intake import Intake
+from daemon.kafka.watch import IntakeWatch
+from daemon.logs import event, get_logger
+from daemon.status import Board
+
+# What is left of the grace after the drain: for the last commit and for leaving the group.
+LEAVE_S = 2.0
+
+
+class IntakeThread(threading.Thread):
+    """Runs the loop; `ended` is called from it when it is over, with the failure, if any."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        consumer: KafkaConsumer,
+        watch: IntakeWatch,
+        board: Board,
+        ended: Callable[[BaseException | None], None],
+    ) -> None:
+        super().__init__(name="cohortd-intake", daemon=True)
+        self._intake = intake
+        self._consumer = consumer
+        self._watch = watch
+        self._board = board
+        self._ended = ended
+        self._complaints = Complaints()
+        self._deadline_s = math.inf
+        self._stopping = threading.Event()
+        self._log = get_logger()
+
+    def stop(self, deadline_s: float) -> None:
+        """Drain and leave by then; called again with an earlier time, hurry. From any thread."""
+        self._deadline_s = min(self._deadline_s, deadline_s)
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Do it all. Nothing is raised: `ended` is told."""
+        failure: BaseException | None = None
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001  The top of a thread: its end is everybody's.
+            failure = error
+        self._ended(failure)
+
+    def _work(self) -> None:
+        self._intake.join()
+        while not self._stopping.is_set():
+            self._turn()
+        self._drain()
+        self._intake.leave(self._deadline_s)
+
+    def _drain(self) -> None:
+        self._log.info(event.DRAIN_STARTED, pending=self._intake.relay.pending)
+        self._intake.draining = True
+        handed_over = self._turn()
+        while not self._intake.drained(handed_over):
+            if clocks.now_s() >= self._deadline_s - LEAVE_S - self._intake.request_s:
+                self._log.warning(event.DRAIN_DEADLINE, pending=self._intake.relay.pending)
+                return
+            handed_over = self._turn()
+        self._log.info(event.DRAIN_FINISHED, pending=self._intake.relay.pending)
+
+    def _turn(self) -> int:
+        handed_over = self._intake.turn()
+        now_s = clocks.now_s()
+        heard = self._intake.heard + self._intake.committer.accepted
+        self._complaints.turn(self._consumer.client_events(), heard)
+        self._watch.client_trouble = self._complaints.trouble
+        view = self._watch.turn(now_s, held_elsewhere=bool(self._board.delivery.blocked))
+        if view is not None:
+            self._board.pending_of_cohorts = self._watch.pending_of_cohorts
+            self._board.publish_intake(view, now_s)
+        self._board.intake_tick_s = now_s
+        return handed_over

@@ -1,0 +1,1 @@
+"""The Kafka side: one thread owns everything in here at run time."""

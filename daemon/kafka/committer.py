@@ -1,0 +1,150 @@
+"""The one guarded commit: what the relay allows, asynchronously, with its intent (G5 to G7)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from daemon.core.intent import Intent
+from daemon.core.model import Partition
+from daemon.core.relay import Relay
+from daemon.kafka.ports import Ports
+from daemon.kafka.records import Commit, CommitResult
+from daemon.logs import FoldedLog, event, get_logger
+
+COMMIT_EVERY_S_MAX = 5.0
+
+# A commit that failed is repeated after this, not in a tight loop.
+_RETRY_S = 0.5
+
+# The group has moved on: the next turn, or the rebalance that follows, settles it.
+_REFUSED = frozenset(
+    {
+        "REBALANCE_IN_PROGRESS",
+        "ILLEGAL_GENERATION",
+        "UNKNOWN_MEMBER_ID",
+        "STALE_MEMBER_EPOCH",
+        "FENCED_MEMBER_EPOCH",
+        "FENCED_INSTANCE_ID",
+    }
+)
+
+
+class Committer:
+    """Commits per topic, one commit of a topic in flight.
+
+    One unknown topic fails a whole call although the rest was committed, so each topic has its
+    own. An accepted commit renews the lease from the time it was *sent*; a failed one is counted
+    and repeated, and never taken for done.
+    """
+
+    def __init__(self, ports: Ports, relay: Relay) -> None:
+        self._consumer = ports.consumer
+        self._line = ports.line
+        self._metrics = ports.metrics
+        self._relay = relay
+        self._log = FoldedLog(get_logger())
+        self._every_s = min(COMMIT_EVERY_S_MAX, relay.lease.length_s / 3)
+        self._sent: dict[str, tuple[float, dict[Partition, Intent]]] = {}
+        self._next_s: dict[str, float] = {}
+        self._retry_s: dict[str, float] = {}
+        self.committed: dict[Partition, int] = {}
+        self.accepted = 0
+
+    def turn(self, now_s: float) -> None:
+        """Take answers, and send what is due."""
+        for result in self._consumer.commit_results():
+            self._take(result, now_s)
+        due = self._due(now_s)
+        if due:
+            self._send(due, now_s)
+
+    def _due(self, now_s: float) -> list[Partition]:
+        topics: dict[str, list[Partition]] = {}
+        urgent: set[str] = set()
+        for partition, tenure in self._relay.tenures.items():
+            topics.setdefault(partition.topic, []).append(partition)
+            if tenure.needs_intent():
+                urgent.add(partition.topic)
+        return [
+            partition
+            for topic, partitions in topics.items()
+            if topic not in self._sent and self._is_due(topic, now_s, urgent=topic in urgent)
+            for partition in partitions
+        ]
+
+    def _is_due(self, topic: str, now_s: float, *, urgent: bool) -> bool:
+        if now_s < self._retry_s.get(topic, -math.inf):
+            return False
+        return urgent or now_s >= self._next_s.get(topic, -math.inf)
+
+    def _send(self, partitions: Iterable[Partition], now_s: float) -> None:
+        intents = self._relay.intents(partitions, now_s)
+        for intent in intents:
+            topic = intent.partition.topic
+            self._sent.setdefault(topic, (now_s, {}))[1][intent.partition] = intent
+            self._next_s[topic] = now_s + self._every_s
+        self._consumer.commit([_commit(intent) for intent in intents])
+
+    def _take(self, result: CommitResult, now_s: float) -> None:
+        partition = result.commit.partition
+        sent_at_s, intents = self._sent.get(partition.topic, (0.0, {}))
+        intent = intents.pop(partition, None)
+        if not intents:
+            self._sent.pop(partition.topic, None)
+        if intent is None:
+            return  # Of an assignment that is over.
+        if result.error is None:
+            self._accepted([intent], sent_at_s)
+        else:
+            self._failed(result)
+            self._retry_s[partition.topic] = now_s + _RETRY_S
+            self._next_s.pop(partition.topic, None)
+
+    def _accepted(self, intents: list[Intent], sent_at_s: float) -> None:
+        self.accepted += len(intents)
+        self._metrics.committed("accepted", len(intents))
+        self._relay.acknowledge(intents, sent_at_s)
+        self._line.renew(self._relay.lease.until_s)
+        for intent in intents:
+            self.committed[intent.partition] = intent.offset
+            self._log.forget(event.COMMIT_FAILED, str(intent.partition))
+
+    def _failed(self, result: CommitResult) -> None:
+        refused = result.error in _REFUSED
+        self._metrics.committed("refused" if refused else "failed")
+        partition = result.commit.partition
+        self._log.warning(
+            event.COMMIT_REFUSED if refused else event.COMMIT_FAILED,
+            str(partition),
+            topic=partition.topic,
+            partition=partition.number,
+            offset=result.commit.offset,
+            error=result.error,
+            detail=result.detail,
+        )
+
+    def commit_last(self, partitions: Iterable[Partition], now_s: float) -> None:
+        """Commit for the last time before giving these up, and wait for the answer."""
+        intents = self._relay.intents(partitions, now_s, last=True)
+        if not intents:
+            return
+        by_partition = {intent.partition: intent for intent in intents}
+        for result in self._consumer.commit_now([_commit(intent) for intent in intents]):
+            if result.error is None:
+                self._accepted([by_partition[result.commit.partition]], now_s)
+            else:
+                self._failed(result)
+
+    def forget(self, partition: Partition) -> None:
+        """It is no longer ours: an answer that still comes concerns nobody."""
+        self.committed.pop(partition, None)
+        sent = self._sent.get(partition.topic)
+        if sent is not None:
+            sent[1].pop(partition, None)
+            if not sent[1]:
+                del self._sent[partition.topic]
+
+
+def _commit(intent: Intent) -> Commit:
+    return Commit(intent.partition, intent.offset, intent.mark.encode(), intent.leader_epoch)

@@ -1,0 +1,298 @@
+"""Our narrow face of `confluent_kafka.Consumer`: runs of records in, commits with intent out.
+
+It owns the only consumer of the process and is called by one thread: the client lets one call in
+at a time, and a second thread would starve for seconds (measured). It knows partitions and
+offsets, never what a record means, nor what may be committed; it upholds G7's last lock: nothing
+is committed for a partition that is not assigned to us.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeAlias
+
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
+
+from daemon.core.model import Partition
+from daemon.errors import KafkaFatal
+from daemon.kafka import questions
+from daemon.kafka.client_config import Properties, client_log, consumer_config
+from daemon.kafka.client_errors import ClientEvent, EventLog, describe, error_of
+from daemon.kafka.commits import CommitBook, Committer
+from daemon.kafka.runs import Reading
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Mapping, Sequence
+
+    from daemon.kafka.records import (
+        Commit,
+        CommitResult,
+        Committed,
+        Polled,
+        RebalanceListener,
+    )
+
+_Listed: TypeAlias = list[TopicPartition]
+
+
+class KafkaConsumer:
+    """A member of the group, reading the subscribed topics from where it is told.
+
+    `topics` are names, or patterns that begin with `^` and match whole names. Everything that
+    happens in the group happens inside `poll_runs` and `close`: the listener is called there, on
+    the same thread, and what it raises is raised there. A partition is read from `begin` on; one
+    that is assigned and never begun stays ours and silent. Memory: see `client_config`.
+    """
+
+    def __init__(
+        self,
+        properties: Properties,
+        topics: Sequence[str],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        logger: logging.Logger = client_log,
+    ) -> None:
+        self._properties = dict(properties)
+        self._topics = tuple(_whole(topic) for topic in topics)
+        self._events = EventLog()
+        self._reading = Reading()
+        self._assigned: set[Partition] = set()
+        self._paused: set[Partition] = set()
+        self._committed: dict[Partition, Committed | None] = {}  # As last asked for.
+        self._listener: RebalanceListener | None = None
+        self._failure: BaseException | None = None
+        self._closing = False
+        config = consumer_config(properties)
+        book = CommitBook()
+        config |= {"error_cb": self._events.add, "on_commit": book.heard}
+        self._consumer = Consumer(config, logger=logger)
+        self._committer = Committer(self._consumer, book, self._assigned, clock)
+
+    # Reading
+
+    def subscribe(self, listener: RebalanceListener) -> None:
+        """Join the group; the first assignment comes in a later `poll_runs`."""
+        self._listener = listener
+        self._consumer.subscribe(
+            list(self._topics),
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+
+    def poll_runs(self, max_records: int, timeout_s: float) -> list[Polled]:
+        """Wait `timeout_s`, or until there are `max_records`; return what is there.
+
+        Raise KafkaFatal when the client can't go on, and whatever the listener raised.
+        """
+        try:
+            messages = self._consumer.consume(max_records, timeout_s)
+        except KafkaException as exception:
+            raise KafkaFatal(f"read from Kafka: {describe(error_of(exception))}") from exception
+        polled = self._reading.take(messages, self._events)
+        self._raise_failure()
+        if self._events.fatal is not None:
+            raise KafkaFatal(f"the Kafka client gave up: {self._events.fatal}")
+        return polled
+
+    def client_events(self) -> list[ClientEvent]:
+        """Return what the client met since the last call, at most the newest 64."""
+        return self._events.drain()
+
+    @property
+    def stale_records(self) -> int:
+        """How many records librdkafka handed out that were out of date; all were dropped."""
+        return self._reading.stale
+
+    def begin(self, offsets: Mapping[Partition, int]) -> None:
+        """Read assigned partitions from these offsets: from `on_assign`, or any time later.
+
+        Where the offset is the committed one, the leader epoch committed with it goes along, so
+        that a log that was cut short meanwhile is a fault and not a silent gap.
+        """
+        fresh = [at for at in offsets if at in self._assigned and at not in self._reading]
+        self._consumer.incremental_assign([self._start(at, offsets[at]) for at in fresh])
+        for partition in fresh:
+            self._reading.begin(partition, offsets[partition])
+            self._paused.discard(partition)
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Read on from another offset, whether paused, at rest after a fault, or running.
+
+        Nothing happens for a partition that is not ours or was not begun. The end of the log is
+        told again. (librdkafka's own seek fails once a fault has stopped the partition.)
+        """
+        if partition not in self._reading:
+            return
+        self._consumer.incremental_unassign([_listed(partition)])
+        self._consumer.incremental_assign([_listed(partition, offset)])
+        self._reading.begin(partition, offset)
+        if partition in self._paused:
+            self._consumer.pause([_listed(partition)])
+
+    def pause(self, partitions: Sequence[Partition]) -> None:
+        """Hand out nothing of these any more; what was prefetched is fetched again later."""
+        wanted = [at for at in partitions if at in self._reading]
+        self._consumer.pause([_listed(at) for at in wanted])
+        self._paused.update(wanted)
+
+    def resume(self, partitions: Sequence[Partition]) -> None:
+        """Undo `pause`. A partition that comes back in a rebalance is never paused."""
+        wanted = [at for at in partitions if at in self._reading]
+        self._consumer.resume([_listed(at) for at in wanted])
+        self._paused.difference_update(wanted)
+
+    def position(self, partition: Partition) -> int | None:
+        """Return the next offset to be read (past control records), None before the first."""
+        if partition not in self._reading:
+            return None
+        handed_out = self._reading.position(partition)
+        offset = self._consumer.position([_listed(partition)])[0].offset
+        if offset < 0:
+            return handed_out
+        return offset if handed_out is None else max(offset, handed_out)
+
+    def end_offset(self, partition: Partition) -> int | None:
+        """Return the log end last seen in a fetch, None before the first; never asks a broker."""
+        if partition not in self._reading:
+            return None
+        marks = self._consumer.get_watermark_offsets(_listed(partition), cached=True)
+        return marks[1] if marks and marks[1] >= 0 else None
+
+    # Committing
+
+    def commit(self, commits: Sequence[Commit]) -> None:
+        """Send without waiting, one request for each topic; see `commit_results`."""
+        self._committer.send(commits)
+
+    def commit_results(self) -> list[CommitResult]:
+        """Return the answers that came since the last call, in any order.
+
+        A commit that got none in 90 s is answered with `_TIMED_OUT`; it may still count.
+        """
+        return self._committer.results()
+
+    def oldest_commit_age_s(self) -> float | None:
+        """Return how long the oldest unanswered commit has waited, None when there is none."""
+        return self._committer.oldest_age_s()
+
+    def commit_now(self, commits: Sequence[Commit]) -> list[CommitResult]:
+        """Send and wait: for the last commit of a partition only, also inside `on_revoke`.
+
+        It waits as long as the coordinator is silent (60 s and more, measured), so when an answer
+        is already owed for 5 s nothing is sent, and all are answered `_TIMED_OUT`.
+        """
+        return self._committer.send_and_wait(commits)
+
+    # Asking: each of these waits for a broker, and raises KafkaUnavailable when none answers.
+
+    def committed(
+        self, partitions: Sequence[Partition], timeout_s: float
+    ) -> dict[Partition, Committed | None]:
+        """Return what the group has committed, None for a partition without an offset."""
+        found = questions.committed(self._consumer, partitions, timeout_s)
+        self._committed.update(found)
+        return found
+
+    def partition_counts(self, timeout_s: float) -> dict[str, int]:
+        """Return the partitions of each subscribed topic that exists."""
+        return questions.partition_counts(self._consumer, self._topics, timeout_s)
+
+    def log_range(self, partition: Partition, timeout_s: float) -> tuple[int, int]:
+        """Return the first offset and the end of the log, as the broker has them now."""
+        return questions.log_range(self._consumer, partition, timeout_s)
+
+    def offset_at(self, partition: Partition, timestamp_ms: int, timeout_s: float) -> int:
+        """Return the first offset at or after a time, the end of the log when there is none."""
+        return questions.offset_at(self._consumer, partition, timestamp_ms, timeout_s)
+
+    def topic_ids(self, timeout_s: float) -> dict[str, str]:
+        """Return the id of each subscribed topic that exists: a topic made anew has another."""
+        names = list(self.partition_counts(timeout_s))
+        return questions.topic_ids(self._properties, names, timeout_s)
+
+    # The group: librdkafka calls these from inside `consume` and `close`.
+
+    def close(self) -> None:
+        """Give back what is ours (the listener's `on_revoke` is called) and leave the group."""
+        self._closing = True
+        self._consumer.close()
+        self._raise_failure()
+
+    def _on_assign(self, _: Consumer, listed: _Listed) -> None:
+        partitions = [] if self._closing else _plain(listed)  # An assignment nobody waits for.
+        self._assigned.update(partitions)
+        try:
+            # Without a call of its own in here, the binding would start all of them where the
+            # group's offsets are. Those nobody begins are ours and silent.
+            self._consumer.incremental_assign([])
+            self._tell("on_assign", partitions)
+        except KafkaException as exception:
+            self._failure = self._failure or exception
+
+    def _on_revoke(self, _: Consumer, listed: _Listed) -> None:
+        partitions = [at for at in _plain(listed) if at in self._assigned]
+        self._tell("on_revoke", partitions)
+        self._let_go(partitions)
+
+    def _on_lost(self, _: Consumer, listed: _Listed) -> None:
+        partitions = [at for at in _plain(listed) if at in self._assigned]
+        self._assigned.difference_update(partitions)  # So that nothing is committed from here on.
+        self._tell("on_lost", partitions)
+        self._let_go(partitions)
+
+    def _tell(self, what: str, partitions: list[Partition]) -> None:
+        """Call the listener, and keep what it raises until the poll returns.
+
+        An exception that left the callback would take the records of this poll with it.
+        """
+        if not partitions:
+            return
+        try:
+            getattr(self._listener, what)(partitions)
+        except BaseException as exception:  # noqa: BLE001 - raised again by `_raise_failure`
+            self._failure = self._failure or exception
+
+    def _let_go(self, partitions: list[Partition]) -> None:
+        # Those that were never begun are not in librdkafka's assignment, and it refuses a list
+        # that names one of them, whole.
+        begun = [_listed(at) for at in partitions if at in self._reading]
+        try:
+            self._consumer.incremental_unassign(begun)
+        except KafkaException as exception:
+            self._failure = self._failure or exception
+        self._assigned.difference_update(partitions)
+        self._paused.difference_update(partitions)
+        for partition in partitions:
+            self._reading.end(partition)
+            self._committed.pop(partition, None)
+
+    def _start(self, partition: Partition, offset: int) -> TopicPartition:
+        known = self._committed.get(partition)
+        if known is None or known.offset != offset or known.leader_epoch is None:
+            return _listed(partition, offset)
+        return TopicPartition(*partition, offset, leader_epoch=known.leader_epoch)
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if isinstance(failure, KafkaException):
+            raise KafkaFatal(f"take part in the group: {describe(error_of(failure))}") from failure
+        if failure is not None:
+            raise failure
+
+
+def _plain(listed: _Listed) -> list[Partition]:
+    return [Partition(entry.topic, entry.partition) for entry in listed]
+
+
+def _listed(partition: Partition, offset: int = OFFSET_INVALID) -> TopicPartition:
+    return TopicPartition(partition.topic, partition.number, offset)
+
+
+def _whole(topic: str) -> str:
+    """Let a pattern match whole names under both protocols.
+
+    By itself librdkafka matches the beginning of a name, a KIP-848 broker the whole of it.
+    """
+    return f"^(?:{topic[1:]})$" if topic.startswith("^") else topic

@@ -1,0 +1,275 @@
+"""From a run of bytes to a change set, rejects and counts: the loops that run per event.
+
+A run takes the fast path as a whole: a plain loop over typed structs that builds no object of its
+own, logs nothing and counts nothing. At the first doubt it is dropped, and the slow path reads the
+run again record by record and says what is wrong with which. Both give the same answer for every
+record that the fast path takes; a property test holds them to it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias
+
+import msgspec
+
+from daemon.core.model import Changes, ChangeSet, Member
+from daemon.kafka.changes import (
+    COHORT_BYTES_MAX,
+    ID_BYTES_MAX,
+    DoubtError,
+    Ignored,
+    Reader,
+    RejectError,
+    check_member,
+    check_name,
+    check_text,
+)
+from daemon.kafka.json_limits import DEPTH_MAX, RECORD_BYTES_MAX, count_openings
+from daemon.kafka.native import Event
+from daemon.kafka.records import Record, Reject, Run
+from daemon.kafka.values import UNAVAILABLE
+
+# A text this short can't be nested beyond the limit, even inside a wrapping.
+SHALLOW_BYTES_MAX: Final = 2 * (DEPTH_MAX - 1)
+OPENINGS_MAX: Final = DEPTH_MAX - 1
+_COHORTS_CACHED_MAX: Final = 10_000
+
+# What a fast path ends with when it meets anything but the good case.
+_DOUBTS = (DoubtError, RejectError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+Grouped: TypeAlias = dict[str, Changes]
+Begin: TypeAlias = Callable[[str], Changes]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Every record of the run is in the change set, among the rejects, or counted as ignored.
+
+    `ignored` is by the names of `Ignored`. After `stop_at_reject` there is at most one reject,
+    and all else covers only the records before it.
+    """
+
+    change_set: ChangeSet
+    rejects: tuple[Reject, ...] = ()
+    ignored: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What a loop has made of a run."""
+
+    changes: Grouped = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    count: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
+
+
+class Unselected(Changes):
+    """Takes the changes of a cohort that nobody wants, and counts them."""
+
+    events = 0
+
+    def __setitem__(self, member: Member, add: bool) -> None:
+        super().__setitem__(member, add)  # Kept to be vouched for: a bad id is a reject here too.
+        self.events += 1
+
+
+class Selection:
+    """Which cohorts are wanted. Asks once a cohort, and remembers a bounded number of answers."""
+
+    def __init__(self, selected: Callable[[str], bool] | None) -> None:
+        self._selected = selected
+        self._cache: dict[str, bool] = {}
+
+    @property
+    def is_all(self) -> bool:
+        """Nothing is ever left out."""
+        return self._selected is None
+
+    def __call__(self, cohort: str) -> bool:
+        """Tell whether the cohort is wanted."""
+        if self._selected is None:
+            return True
+        wanted = self._cache.get(cohort)
+        if wanted is None:
+            if len(self._cache) >= _COHORTS_CACHED_MAX:
+                self._cache.clear()
+            wanted = self._cache[cohort] = self._selected(cohort)
+        return wanted
+
+    def begin(self, cohort: str) -> Changes:
+        """Return where the changes of a cohort go that is new in this run."""
+        return {} if self(cohort) else Unselected()
+
+
+class FastPath(Protocol):
+    """Reads a good run whole; raises one of `_DOUBTS` for any other."""
+
+    def gather(self, run: Run, selection: Selection) -> Gathered:
+        """Return what the run says, with every change of an unselected cohort counted."""
+
+
+class Decoder:
+    """Decodes the runs of one input. It keeps caches but no state: order does not matter."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        fast: FastPath | None = None,
+        selected: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._reader = reader
+        self._fast = fast
+        self._selection = Selection(selected)
+
+    def decode(self, run: Run, *, stop_at_reject: bool = False) -> Decoded:
+        """Return what the run says. Never raises, whatever the bytes are."""
+        rejects: tuple[Reject, ...] = ()
+        gathered = self._gather_fast(run)
+        next_offset = run.next_offset
+        if gathered is None:
+            gathered, rejects = self._gather_slowly(run, stop_at_reject=stop_at_reject)
+            if rejects and stop_at_reject:
+                next_offset = rejects[0].offset
+        change_set = ChangeSet(
+            partition=run.partition,
+            first_offset=run.first_offset,
+            next_offset=next_offset,
+            changes=gathered.changes,
+            count=gathered.count,
+            names=gathered.names,
+            event_time_s=self._event_time_s(run),
+            leader_epoch=run.leader_epoch,
+        )
+        return Decoded(change_set, rejects, dict(gathered.ignored))
+
+    def _gather_fast(self, run: Run) -> Gathered | None:
+        if self._fast is None:
+            return None
+        try:
+            gathered = self._fast.gather(run, self._selection)
+            vouch(gathered)
+        except _DOUBTS:
+            return None
+        for cohort in [c for c, sink in gathered.changes.items() if type(sink) is Unselected]:
+            sink = gathered.changes.pop(cohort)
+            assert isinstance(sink, Unselected)
+            gathered.names.pop(cohort, None)
+            gathered.count -= sink.events
+            gathered.ignored[Ignored.COHORT_NOT_SELECTED] += sink.events
+        return gathered
+
+    def _gather_slowly(
+        self, run: Run, *, stop_at_reject: bool
+    ) -> tuple[Gathered, tuple[Reject, ...]]:
+        gathered = Gathered()
+        rejects: list[Reject] = []
+        for record in run.records:
+            try:
+                read = self._reader.read(run.partition.topic, record)
+            except RejectError as error:
+                rejects.append(_reject(run, record, error))
+                if stop_at_reject:
+                    break
+                continue
+            if isinstance(read, Ignored):
+                gathered.ignored[read] += 1
+                continue
+            selected = [change for change in read if self._selection(change.cohort)]
+            for cohort, member, add, name in selected:
+                gathered.changes.setdefault(cohort, {})[member] = add
+                if name:
+                    gathered.names[cohort] = name
+            gathered.count += len(selected)
+            if not selected:
+                gathered.ignored[Ignored.COHORT_NOT_SELECTED] += 1
+        return gathered, tuple(rejects)
+
+    def _event_time_s(self, run: Run) -> float | None:
+        """Return when the first record happened: by its own word, else by Kafka's."""
+        first = run.records[0]
+        occurred_at_s = self._reader.occurred_at_s(run.partition.topic, first)
+        if occurred_at_s is not None:
+            return occurred_at_s
+        kind, timestamp_ms = first.timestamp()
+        return timestamp_ms / 1000 if kind and timestamp_ms >= 0 else None
+
+
+def _reject(run: Run, record: Record, error: RejectError) -> Reject:
+    kind, timestamp_ms = record.timestamp()
+    return Reject(
+        partition=run.partition,
+        offset=record.offset(),
+        reason=error.reason,
+        detail=error.detail,
+        key=record.key(),
+        value=record.value(),
+        headers=tuple(record.headers() or ()),
+        timestamp_ms=timestamp_ms if kind else None,
+    )
+
+
+def vouch(gathered: Gathered) -> None:
+    """Raise one of `_DOUBTS` unless all ids and names may be such.
+
+    Once a member that is left, not once an event, and mostly at the speed of C.
+    """
+    for cohort, members in gathered.changes.items():
+        if not check_text(cohort, "cohort_id", COHORT_BYTES_MAX) or cohort == UNAVAILABLE:
+            raise DoubtError
+        try:
+            joined = "".join(members)  # type: ignore[arg-type]  # A tuple raises, below.
+        except TypeError:
+            for member in members:
+                check_member(member)
+                if UNAVAILABLE in (member, *member):
+                    raise DoubtError from None
+            continue
+        if "\0" in joined or "" in members or UNAVAILABLE in members:
+            raise DoubtError
+        if max(map(len, members)) * 4 > ID_BYTES_MAX:
+            for member in members:
+                check_member(member)
+    for name in gathered.names.values():
+        check_name(name)
+
+
+@dataclass(frozen=True, slots=True)
+class NativePath:
+    """The fast path of native events."""
+
+    decode: Callable[[bytes], Event]
+    identify: Callable[[Event], Member]  # For events without an external id in first place.
+    external_first: bool
+
+    def gather(self, run: Run, selection: Selection) -> Gathered:
+        """Each event is one change, so the records count."""
+        changes, names = self.group(run.records, selection.begin)
+        return Gathered(changes, names, count=len(run.records))
+
+    def group(self, records: Sequence[Record], begin: Begin) -> tuple[Grouped, dict[str, str]]:
+        """Raise one of `_DOUBTS` unless every record is complete and well-formed."""
+        changes: Grouped = {}
+        names: dict[str, str] = {}
+        decode, identify, external_first = self.decode, self.identify, self.external_first
+        for record in records:
+            value = record.value()
+            if value is None:
+                raise DoubtError
+            if len(value) > SHALLOW_BYTES_MAX and (
+                len(value) > RECORD_BYTES_MAX or count_openings(value) > OPENINGS_MAX
+            ):
+                raise DoubtError
+            event = decode(value)
+            member = (external_first and event.external_id) or identify(event)
+            try:
+                changes[event.cohort_id][member] = event.op == "add"
+            except KeyError:  # The cohort's first change in this run.
+                changes[event.cohort_id] = begin(event.cohort_id)
+                changes[event.cohort_id][member] = event.op == "add"
+            if event.cohort_name:
+                names[event.cohort_id] = event.cohort_name
+        return changes, names

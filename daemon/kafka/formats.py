@@ -1,0 +1,40 @@
+"""Compiles an input's settings into its decoder: the one place that knows all formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from daemon.config.inputs import InputSettings
+from daemon.kafka.debezium import DebeziumReader
+from daemon.kafka.decode import Decoder, NativePath
+from daemon.kafka.envelope import compile_rows
+from daemon.kafka.mapping import RowMapping
+from daemon.kafka.native import Event, NativeReader, other_identifier
+from daemon.kafka.rows import RowPath
+from daemon.kafka.wrapping import Wrappings
+
+
+def compile_input(
+    settings: InputSettings, selected: Callable[[str], bool] | None = None
+) -> Decoder:
+    """Return the decoder of one input.
+
+    Changes of cohorts for which `selected` is false are ignored and counted; it is asked once a
+    cohort, and must always give the same answer.
+    """
+    if settings.format == "native":
+        fast = NativePath(
+            decode=msgspec.json.Decoder(Event).decode,
+            identify=other_identifier(settings.match_on),
+            external_first=settings.match_on[0] == "external_id",
+        )
+        return Decoder(NativeReader(settings.match_on), fast, selected)
+    assert settings.format == "debezium", settings.format  # The settings refuse the others.
+    (mapping,) = settings.mapping
+    compiled = RowMapping(mapping, settings.match_on)
+    wrappings = Wrappings(compiled.columns, compiled.time_columns)
+    rows = compile_rows(mapping, settings.match_on, wrappings)
+    reader = DebeziumReader(compiled, settings.key_encoding, wrappings)
+    return Decoder(reader, None if rows is None else RowPath(rows), selected)

@@ -1,0 +1,91 @@
+"""Giving partitions up: revoked with everything finished, or lost with nothing started (G6).
+
+The order of the steps is not a matter of taste; the architecture says what each one prevents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from daemon.core.model import Partition
+from daemon.core.relay import Relay
+from daemon.kafka.committer import Committer
+from daemon.kafka.letters import Letters
+from daemon.kafka.ports import Ports
+from daemon.logs import event, get_logger
+
+# How long one wait for an outcome may be: acknowledged dead letters are looked for in between.
+_STEP_S = 0.05
+
+# An attempt on the wire ends by its own deadline; this is for the word of it to come over.
+_CONFIRM_S = 1.0
+
+
+class Handover:
+    """Finishes what touches partitions that leave; owns no state of its own."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        relay: Relay,
+        letters: Letters,
+        committer: Committer,
+        request_s: float,
+    ) -> None:
+        self._line = ports.line
+        self._clock = ports.clock
+        self._beat = ports.beat
+        self._relay = relay
+        self._letters = letters
+        self._committer = committer
+        self._request_s = request_s
+        self._log = get_logger()
+
+    def finish_flushes(self) -> None:
+        """Take what has ended."""
+        self._wait(0.0)
+
+    def revoke(self, partitions: Sequence[Partition], deadline_s: float) -> None:
+        """Seal and finish what touches these, abandon the rest, commit, give them up.
+
+        One request's length is left before the deadline for what is on the wire by then.
+        """
+        owned = [p for p in partitions if p in self._relay.tenures]
+        while self._clock() < deadline_s - self._request_s - _CONFIRM_S:
+            self._submit(owned)
+            if not self._relay.flushes_touching(owned):
+                break
+            self._wait(_STEP_S)
+        self._abandon(owned, deadline_s)
+        self._committer.commit_last(owned, self._clock())
+        self._give_up(partitions)
+
+    def lose(self, partitions: Sequence[Partition]) -> None:
+        """Start nothing more for these and commit nothing: they may be another's already."""
+        self._abandon(partitions, self._clock() + self._request_s + _CONFIRM_S)
+        self._give_up(partitions)
+
+    def _submit(self, partitions: Sequence[Partition]) -> None:
+        for flush in self._relay.seal_partitions(partitions, self._clock()):
+            self._line.submit(flush)
+
+    def _abandon(self, partitions: Sequence[Partition], deadline_s: float) -> None:
+        touching = self._relay.flushes_touching(partitions)
+        if not touching:
+            return
+        self._log.warning(event.FLUSH_ABANDONED, flushes=len(touching))
+        self._line.abandon(touching)
+        while self._relay.flushes_touching(partitions) and self._clock() < deadline_s:
+            self._wait(_STEP_S)
+
+    def _give_up(self, partitions: Sequence[Partition]) -> None:
+        for partition in partitions:
+            self._relay.give_up(partition)
+            self._committer.forget(partition)
+
+    def _wait(self, timeout_s: float) -> None:
+        self._beat()
+        for outcome in self._line.outcomes(timeout_s):
+            flush = self._relay.in_flight[outcome.flush_id]
+            self._letters.complete(flush, outcome, self._clock())
+        self._letters.turn(self._clock())

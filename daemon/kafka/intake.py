@@ -1,0 +1,228 @@
+"""The intake: one thread that reads, gathers, hands over, and commits what Braze has taken.
+
+It owns the consumer and the relay. What it does in a turn is all in `turn`; every part of it has
+a file of its own. Nothing here waits longer than a tick, but for the hand-over of partitions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from daemon.core.model import Partition
+from daemon.core.relay import Relay
+from daemon.kafka.committer import Committer
+from daemon.kafka.decode import Decoded, Decoder
+from daemon.kafka.handover import Handover
+from daemon.kafka.letters import Letters, Ratio
+from daemon.kafka.ownership import Ownership
+from daemon.kafka.ports import Ports
+from daemon.kafka.records import EndOfPartition, PartitionFault, Reject, Run
+from daemon.kafka.starts import Starts
+from daemon.logs import FoldedLog, event, get_logger
+
+# A revoke must end far below `max.poll.interval.ms`; this much is left for answers to come over.
+REVOKE_MARGIN_S = 10.0
+
+# While this many dead letters are not acknowledged nothing more is read: they are in memory.
+LETTERS_WAITING_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeRules:
+    """What the loop is held to; durations in seconds."""
+
+    poll_max: int = 10_000
+    tick_s: float = 0.05
+    request_s: float = 10.0
+    max_reject_ratio: float = 0.5
+
+
+class Intake:
+    """The loop of the architecture's section 5.
+
+    Everything that the world does to it comes through the consumer, the line and the clock, so a
+    simulation drives the very same code.
+    """
+
+    def __init__(
+        self,
+        rules: IntakeRules,
+        ports: Ports,
+        relay: Relay,
+        letters: Letters,
+        starts: Starts,
+        decoder_of: Callable[[str], Decoder],
+    ) -> None:
+        self.draining = False
+        self.heard = 0  # Words of any kind from the brokers: that they change shows it works.
+        self.consumed = 0
+        self.rejected = 0
+        self.relay = relay
+        self.letters = letters
+        self.committer = Committer(ports, relay)
+        self._handover = Handover(ports, relay, letters, self.committer, rules.request_s)
+        revoke_s = rules.request_s + REVOKE_MARGIN_S
+        self.ownership = Ownership(ports, relay, starts, self._handover, revoke_s)
+        self.ratio_exceeded: dict[Partition, str] = {}
+        self._rules = rules
+        self._consumer = ports.consumer
+        self._line = ports.line
+        self._clock = ports.clock
+        self._metrics = ports.metrics
+        self._decoder_of = decoder_of
+        self._decoders: dict[str, Decoder] = {}
+        self._ratio = Ratio(rules.max_reject_ratio)
+        self._log = FoldedLog(get_logger())
+        self._paused: set[Partition] = set()
+        self._disagreed = 0
+        self._superseded = 0
+
+    @property
+    def request_s(self) -> float:
+        """How long an attempt may be on the wire, in seconds."""
+        return self._rules.request_s
+
+    def join(self) -> None:
+        """Join the group."""
+        self._consumer.subscribe(self.ownership)
+
+    def turn(self) -> int:
+        """Do everything once. Return how many flushes were handed over."""
+        for polled in self._consumer.poll_runs(self._rules.poll_max, self._rules.tick_s):
+            self.heard += 1
+            if isinstance(polled, Run):
+                self._absorb(polled)
+            elif isinstance(polled, EndOfPartition):
+                self.relay.reached_end(polled.partition)
+            else:
+                assert isinstance(polled, PartitionFault)
+                self.ownership.fault(polled)
+        now_s = self._clock()
+        self.ownership.turn(now_s)
+        self._follow_positions()
+        self._handover.finish_flushes()
+        self._match_pause()
+        self.committer.turn(now_s)
+        return self._hand_over()
+
+    # What comes in.
+
+    def _absorb(self, run: Run) -> None:
+        partition = run.partition
+        if partition not in self.relay.tenures or partition in self.ownership.standing.parked:
+            return  # Held back; what was prefetched is read again when it goes on.
+        decoder = self._decoders.get(partition.topic)
+        if decoder is None:
+            decoder = self._decoders[partition.topic] = self._decoder_of(partition.topic)
+        decoded = decoder.decode(run, stop_at_reject=not self.letters.possible)
+        if self._ratio.exceeded(len(run.records), len(decoded.rejects)):
+            self._hold_for_ratio(run)
+            return
+        if decoded.rejects:
+            self._reject(run, decoded.rejects)
+        self._count(run, decoded)
+        self.relay.absorb(decoded.change_set, self._clock())
+
+    def _reject(self, run: Run, rejects: tuple[Reject, ...]) -> None:
+        first = rejects[0]
+        self.rejected += len(rejects)
+        for reject in rejects:
+            self._metrics.rejected(run.partition.topic, reject.reason)
+        self._log.error(
+            event.RECORD_REJECTED,
+            f"{run.partition.topic} {first.reason}",
+            topic=run.partition.topic,
+            partition=run.partition.number,
+            offset=first.offset,
+            reason=first.reason,
+            detail=first.detail,
+            records=len(rejects),
+        )
+        if self.letters.possible:
+            self.letters.reject(run.partition, run.first_offset, rejects)
+        else:
+            why = f"record {first.offset} can't be used ({first.reason}: {first.detail})"
+            self.ownership.stop_at(run.partition, f"{why} and dead_letter.topic is not set")
+
+    def _hold_for_ratio(self, run: Run) -> None:
+        why = (
+            f"over {self._rules.max_reject_ratio:.0%} of the last records can't be used;"
+            " correct the mapping and restart"
+        )
+        self.ratio_exceeded[run.partition] = why
+        self._log.error(event.DEAD_LETTERS_HELD, str(run.partition), detail=why)
+        self.ownership.stop_at(run.partition, why)
+
+    def _count(self, run: Run, decoded: Decoded) -> None:
+        self.consumed += len(run.records)
+        self._metrics.consumed(run.partition, len(run.records))
+        if decoded.ignored:
+            self._metrics.ignored(run.partition.topic, decoded.ignored)
+
+    def _follow_positions(self) -> None:
+        """Pass control records, and learn where the log of a first start ends."""
+        for partition, tenure in self.relay.tenures.items():
+            if partition in self.ownership.standing.parked:
+                continue
+            position = self._consumer.position(partition)
+            if position is not None:
+                self.relay.advance(partition, position)
+            if tenure.barrier_to == math.inf:
+                end = self._consumer.end_offset(partition)
+                if end is not None:
+                    self.relay.saw_end(partition, end)
+
+    # What goes out.
+
+    def _match_pause(self) -> None:
+        """Compare what should be paused with what is: each turn, so no change is ever missed."""
+        opened = self.relay.relieve()
+        if opened is not None:
+            self._metrics.barrier_opened.inc()
+            self._log.warning(event.BARRIER_OPENED, str(opened), partition=str(opened))
+        assigned = self.ownership.assigned
+        full = self.letters.waiting >= LETTERS_WAITING_MAX
+        wanted = set(assigned) if self.draining or full else self.relay.to_pause()
+        wanted |= self.ownership.standing.stopped()
+        wanted &= assigned
+        self._paused &= assigned
+        self._consumer.pause(sorted(wanted - self._paused))
+        self._consumer.resume(sorted(self._paused - wanted))
+        self._paused = wanted
+
+    def _hand_over(self) -> int:
+        flushes = self.relay.seal(
+            self._clock(), capacity=self._line.capacity(), drain=self.draining
+        )
+        for flush in flushes:
+            self._line.submit(flush)
+        tally = self.relay.tally
+        self._metrics.changes_superseded.inc(tally.superseded - self._superseded)
+        self._superseded = tally.superseded
+        if tally.disagreements > self._disagreed:
+            self._log.warning(event.LANES_DISAGREE, members=tally.disagreements - self._disagreed)
+            self._metrics.lane_disagreements.inc(tally.disagreements - self._disagreed)
+            self._disagreed = tally.disagreements
+        return len(flushes)
+
+    # The end.
+
+    def drained(self, handed_over: int) -> bool:
+        """Tell whether, while draining, nothing more is to be expected from another turn."""
+        if self.relay.idle:
+            return not self.letters.waiting
+        stuck = not handed_over and not self.relay.in_flight and self._line.capacity() > 0
+        return stuck and not self.letters.waiting
+
+    def leave(self, deadline_s: float) -> None:
+        """Give everything up and leave the group: what is not complete is replayed."""
+        self.letters.flush(max(0.0, deadline_s - self._clock()))
+        self._handover.revoke(sorted(self.ownership.assigned), deadline_s)
+        self._consumer.close()
+        self.letters.close()
+
+    def paused(self) -> Mapping[Partition, bool]:
+        """Return which assigned partitions are paused now."""
+        return {p: p in self._paused for p in self.ownership.assigned}

@@ -1,0 +1,74 @@
+"""What a JSON record may be: its size and depth, and what is said where it is none.
+
+Only what is asked for is decoded. The rest is skipped, not judged: an invalid byte in a column
+nobody maps harms nobody. Of duplicate keys the last wins.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeVar
+
+import msgspec
+
+from daemon.kafka.changes import RejectError
+from daemon.kafka.records import Reason
+
+RECORD_BYTES_MAX: Final = 1024 * 1024
+DEPTH_MAX: Final = 64
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
+
+T = TypeVar("T")
+
+
+def count_openings(text: bytes) -> int:
+    """Return how many brackets open in it, those inside strings too: its depth is at most that.
+
+    By replacing, which is four times faster than counting (CPython's `count` of a single byte
+    looks at one byte at a time, `replace` does not).
+    """
+    return 2 * len(text) - len(text.replace(b"{", b"")) - len(text.replace(b"[", b""))
+
+
+def check_size(text: bytes, place: str = "the value") -> None:
+    """Raise `RejectError` where it is too large."""
+    if len(text) > RECORD_BYTES_MAX:
+        raise RejectError(Reason.TOO_LARGE, f"{place} is larger than {RECORD_BYTES_MAX} bytes")
+
+
+def check_limits(text: bytes, place: str = "the value", depth_max: int = DEPTH_MAX) -> None:
+    """Raise `RejectError` where it is too large, or nested too deeply."""
+    check_size(text, place)
+    if count_openings(text) <= depth_max:
+        return
+    depth = 0
+    for bracket in _STRING.sub(b"", text).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"{[" else -1
+        if depth > depth_max:
+            detail = f"{place} is nested deeper than {DEPTH_MAX} levels"
+            raise RejectError(Reason.TOO_DEEP, detail)
+
+
+def decode_json(decoder: msgspec.json.Decoder[T], text: bytes | msgspec.Raw, place: str) -> T:
+    """Return what the decoder makes of it; raise `RejectError` where it can't.
+
+    The decoder must ask for no more than shapes, so that its messages carry no value.
+    """
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        reason = Reason.INVALID_RECORD if str(error).startswith("Exp") else Reason.INVALID_VALUE
+        raise RejectError(reason, f"{place}: {_lower(error)}") from None
+    except UnicodeDecodeError:
+        raise RejectError(Reason.INVALID_JSON, f"{place} is not UTF-8") from None
+    except msgspec.DecodeError as error:
+        raise RejectError(Reason.INVALID_JSON, f"{place}: {_lower(error)}") from None
+    except RecursionError:  # Can't be after `check_limits`; a caller without it is safe too.
+        raise RejectError(Reason.TOO_DEEP, f"{place} is nested too deeply") from None
+
+
+def _lower(error: Exception) -> str:
+    text = str(error)
+    return text if text.startswith("JSON") else text[:1].lower() + text[1:]

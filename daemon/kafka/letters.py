@@ -1,0 +1,187 @@
+"""What became a dead letter, and what waits until Kafka has acknowledged it (G2).
+
+Two kinds: a record that can't be used holds its partition; a member that Braze refused holds its
+flush. Either is done only when every dead letter of it is acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from daemon.core.model import Flush, Outcome, Partition
+from daemon.core.relay import Relay
+from daemon.kafka.records import Headers, Reject
+from daemon.logs import FoldedLog, event, get_logger
+from daemon.metrics import Metrics
+
+# The ratio of rejects is taken over this many records (`dead_letter.max_ratio`).
+RATIO_RECORDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is written to the dead-letter topic."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class OutboxPort(Protocol):
+    """Where dead letters go. Failures are retried inside for ever; `trouble` tells the last."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why letters can't be written now, if they can't."""
+
+    def send(self, letter: Letter) -> int:
+        """Take a letter and return its ticket."""
+
+    def poll(self) -> list[int]:
+        """Return the tickets acknowledged since the last call."""
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait for all acknowledgements, at most this long; tell whether all came."""
+
+    def close(self) -> None:
+        """Give up what is not acknowledged."""
+
+
+class LetterMaker(Protocol):
+    """Makes letters of what could not be delivered."""
+
+    def of_record(self, reject: Reject) -> Letter:
+        """Return the record untouched, with headers that say why."""
+
+    def of_refusal(self, flush: Flush, outcome: Outcome) -> Iterable[tuple[str, Letter]]:
+        """Return a reason and a letter for each member refused."""
+
+
+class Ratio:
+    """How much of what was read lately could not be used; over a bound, something else is wrong."""
+
+    def __init__(self, bound: float) -> None:
+        self._bound = bound
+        self._runs: deque[tuple[int, int]] = deque()
+        self._records = 0
+        self._rejects = 0
+
+    def exceeded(self, records: int, rejects: int) -> bool:
+        """Tell whether taking in a run like this goes over the bound; if not, take it in."""
+        if self._records + records >= RATIO_RECORDS:
+            ratio = (self._rejects + rejects) / (self._records + records)
+            if ratio > self._bound:
+                return True
+        self._runs.append((records, rejects))
+        self._records += records
+        self._rejects += rejects
+        while self._runs and self._records - self._runs[0][0] >= RATIO_RECORDS:
+            old_records, old_rejects = self._runs.popleft()
+            self._records -= old_records
+            self._rejects -= old_rejects
+        return False
+
+
+class Letters:
+    """Sends dead letters and releases what waits for them."""
+
+    def __init__(
+        self, outbox: OutboxPort | None, maker: LetterMaker, relay: Relay, metrics: Metrics
+    ) -> None:
+        self._outbox = outbox
+        self._maker = maker
+        self._relay = relay
+        self._metrics = metrics
+        self._log = FoldedLog(get_logger())
+        self._records: dict[int, tuple[Partition, int]] = {}
+        self._waiting_of_hold: dict[int, int] = {}
+        self._refusals: dict[int, Outcome] = {}
+        self._waiting_of_flush: dict[int, int] = {}
+        self._stuck: dict[int, Outcome] = {}
+        self._reasons: dict[int, str] = {}
+        self.acknowledged = 0
+
+    @property
+    def possible(self) -> bool:
+        """False where no dead-letter topic is configured: a reject then stops its partition."""
+        return self._outbox is not None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why dead letters can't be written, if they can't."""
+        if self._stuck:
+            return "Braze refused members, and dead_letter.topic is not set"
+        return self._outbox.trouble if self._outbox else None
+
+    @property
+    def waiting(self) -> int:
+        """How many letters are not acknowledged."""
+        return len(self._reasons)
+
+    def reject(self, partition: Partition, floor: int, rejects: Sequence[Reject]) -> None:
+        """Write these, and hold the partition at `floor` until they are acknowledged."""
+        assert self._outbox is not None
+        hold = self._relay.hold(partition, floor)
+        self._waiting_of_hold[hold] = len(rejects)
+        for reject in rejects:
+            ticket = self._outbox.send(self._maker.of_record(reject))
+            self._records[ticket] = (partition, hold)
+            self._reasons[ticket] = reject.reason
+
+    def complete(self, flush: Flush, outcome: Outcome, now_s: float) -> None:
+        """Complete a flush, after the dead letters of what was refused are acknowledged."""
+        if not outcome.refused:
+            self._relay.complete(outcome, now_s)
+            return
+        if self._outbox is None:
+            self._stuck[flush.id] = outcome
+            return
+        count = 0
+        for reason, letter in self._maker.of_refusal(flush, outcome):
+            ticket = self._outbox.send(letter)
+            self._refusals[ticket] = outcome
+            self._reasons[ticket] = reason
+            count += 1
+        self._waiting_of_flush[flush.id] = count
+
+    def turn(self, now_s: float) -> None:
+        """Take acknowledgements."""
+        if self._outbox is None:
+            return
+        for ticket in self._outbox.poll():
+            reason = self._reasons.pop(ticket)
+            self.acknowledged += 1
+            self._metrics.dead_lettered(reason)
+            if ticket in self._records:
+                self._record_done(*self._records.pop(ticket))
+            else:
+                self._refusal_done(self._refusals.pop(ticket), now_s)
+        if self._outbox.trouble:
+            self._log.warning(event.DEAD_LETTER_FAILED, detail=self._outbox.trouble)
+        else:
+            self._log.forget(event.DEAD_LETTER_FAILED)
+
+    def _record_done(self, partition: Partition, hold: int) -> None:
+        self._waiting_of_hold[hold] -= 1
+        if not self._waiting_of_hold[hold]:
+            del self._waiting_of_hold[hold]
+            self._relay.release(partition, hold)
+
+    def _refusal_done(self, outcome: Outcome, now_s: float) -> None:
+        self._waiting_of_flush[outcome.flush_id] -= 1
+        if not self._waiting_of_flush[outcome.flush_id]:
+            del self._waiting_of_flush[outcome.flush_id]
+            self._relay.complete(outcome, now_s)
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait for what is not acknowledged, at most this long."""
+        if self._outbox is not None and self._reasons:
+            self._outbox.flush(timeout_s)
+
+    def close(self) -> None:
+        """Give up what is not acknowledged: it holds its offset, so it is made again."""
+        if self._outbox is not None:
+            self._outbox.close()

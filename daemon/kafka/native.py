@@ -1,0 +1,161 @@
+"""The native format: one JSON object a change, as `schemas/membership_change.schema.json` says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from daemon.core.model import Alias, Device, Member
+from daemon.kafka.changes import (
+    COHORT_BYTES_MAX,
+    Change,
+    DoubtError,
+    Read,
+    RejectError,
+    check_member,
+    check_name,
+    check_text,
+)
+from daemon.kafka.json_limits import check_limits, decode_json
+from daemon.kafka.logical import time_s
+from daemon.kafka.records import Reason, Record
+from daemon.kafka.values import as_text
+
+_IS_ADD = {"add": True, "remove": False}
+
+
+class AnyEvent(msgspec.Struct):
+    """A native event of which nothing is known yet. An absent field reads as null."""
+
+    cohort_id: Any = None
+    op: Any = msgspec.UNSET
+    external_id: Any = None
+    alias: Any = None
+    device_id: Any = None
+    cohort_name: Any = None
+
+
+class Occurred(msgspec.Struct):
+    """The time alone: no change depends on it, so an odd one is no reason for a reject."""
+
+    occurred_at: Any = None
+
+
+class AliasName(msgspec.Struct):
+    """An alias as an event carries it."""
+
+    name: str
+    label: str
+
+
+class Event(msgspec.Struct):
+    """A native event whose types are right: what the fast path decodes to."""
+
+    cohort_id: str
+    op: Literal["add", "remove"]
+    external_id: str | None = None
+    alias: AliasName | None = None
+    device_id: str | None = None
+    cohort_name: str | None = None
+
+
+_decoder = msgspec.json.Decoder(AnyEvent)
+_occurred = msgspec.json.Decoder(Occurred)
+
+
+class NativeReader:
+    """Reads native events one by one, and says exactly what is wrong with a bad one."""
+
+    def __init__(self, match_on: Sequence[str]) -> None:
+        self._match_on = tuple(match_on)
+
+    def read(self, topic: str, record: Record) -> Read:  # noqa: ARG002
+        """See `Reader`: one event is one change."""
+        value = record.value()
+        if value is None:
+            raise RejectError(Reason.NULL_VALUE, "a native event has a value")
+        check_limits(value)
+        event = decode_json(_decoder, value, "the value")
+        add = _read_op(event.op)
+        cohort = _text(event.cohort_id, "cohort_id")
+        if not cohort:
+            raise RejectError(Reason.MISSING_COHORT, "cohort_id is absent, null or empty")
+        check_text(cohort, "cohort_id", COHORT_BYTES_MAX)
+        member = self._identify(event)
+        name = _text(event.cohort_name, "cohort_name")
+        return (Change(cohort, member, add, check_name(name) if name else None),)
+
+    def occurred_at_s(self, topic: str, record: Record) -> float | None:  # noqa: ARG002
+        """See `Reader`: an unreadable time is none, since nothing depends on it but a metric."""
+        value = record.value()
+        if value is None:
+            return None
+        try:
+            check_limits(value)
+            return time_s(decode_json(_occurred, value, "the value").occurred_at)
+        except RejectError:
+            return None
+
+    def _identify(self, event: AnyEvent) -> Member:
+        """Return the first identifier of `match_on` that is there; lower ones aren't looked at."""
+        for kind in self._match_on:
+            member = _read_alias(event.alias) if kind == "alias" else _read_id(event, kind)
+            if member:
+                check_member(member)
+                return member
+        detail = f"none of {', '.join(self._match_on)} names a user"
+        raise RejectError(Reason.MISSING_IDENTITY, detail)
+
+
+def _read_op(op: object) -> bool:
+    if op is msgspec.UNSET:
+        raise RejectError(Reason.UNKNOWN_OP, "op is absent; it is add or remove")
+    if not isinstance(op, str) or op not in _IS_ADD:
+        raise RejectError(Reason.UNKNOWN_OP, "op is neither add nor remove")
+    return _IS_ADD[op]
+
+
+def _read_id(event: AnyEvent, kind: str) -> Member | None:
+    text = _text(getattr(event, kind), kind)
+    return Device(text) if text and kind == "device_id" else text or None
+
+
+def _read_alias(alias: object) -> Alias | None:
+    if alias is None:
+        return None
+    if not isinstance(alias, dict):
+        raise RejectError(Reason.INVALID_VALUE, "alias is no object of name and label")
+    name = _text(alias.get("name"), "alias.name")
+    label = _text(alias.get("label"), "alias.label")
+    return Alias(name, label) if name and label else None
+
+
+def _text(raw: object, place: str) -> str | None:
+    """Return a text or null as it is: native ids are texts, a number is a reject."""
+    if raw is None or isinstance(raw, str):
+        return raw
+    if type(raw) is int:
+        raise RejectError(Reason.INVALID_VALUE, f"{place} is a number; it must be a text")
+    return as_text(raw, place)
+
+
+def other_identifier(match_on: Sequence[str]) -> Callable[[Event], Member]:
+    """Return how the fast path finds a member that has no external id in first place."""
+    kinds = tuple(match_on)
+
+    def identify(event: Event) -> Member:
+        for kind in kinds:
+            if kind == "alias":
+                alias = event.alias
+                if alias is not None and alias.name and alias.label:
+                    return Alias(alias.name, alias.label)
+            elif kind == "device_id":
+                if event.device_id:
+                    return Device(event.device_id)
+            elif event.external_id:
+                return event.external_id
+        raise DoubtError
+
+    return identify

@@ -1,0 +1,180 @@
+"""Which partitions are ours, and how each one stands: started, held back, parked.
+
+Called by the consumer on the intake thread. It upholds G6, G15 and the rule on missing offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from daemon.core.model import Partition
+from daemon.core.relay import Relay
+from daemon.core.takeover import Foreign, Parked
+from daemon.core.tenure import Start
+from daemon.errors import KafkaUnavailable
+from daemon.kafka.handover import Handover
+from daemon.kafka.ports import Ports
+from daemon.kafka.records import PartitionFault
+from daemon.kafka.starts import ASK_S, Found, Starts
+from daemon.logs import FoldedLog, event, get_logger
+
+# Where a partition is fetched from that can't begin yet: nowhere that yields records. It is
+# paused as well. librdkafka's OFFSET_END.
+_NOWHERE = -1
+
+# A question to a broker that did not answer is asked again after this.
+_ASK_AGAIN_S = 5.0
+
+
+@dataclass(slots=True)
+class Standing:
+    """Assigned partitions that are not read on, each with the reason in words."""
+
+    unstarted: dict[Partition, str] = field(default_factory=dict)
+    foreign: dict[Partition, str] = field(default_factory=dict)
+    parked: dict[Partition, str] = field(default_factory=dict)
+
+    def stopped(self) -> set[Partition]:
+        """Return all of them."""
+        return {*self.unstarted, *self.foreign, *self.parked}
+
+    def forget(self, partition: Partition) -> None:
+        """It is no longer ours."""
+        for group in (self.unstarted, self.foreign, self.parked):
+            group.pop(partition, None)
+
+
+class Ownership:
+    """The rebalance listener."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        relay: Relay,
+        starts: Starts,
+        handover: Handover,
+        revoke_s: float,
+    ) -> None:
+        self.standing = Standing()
+        self.assigned: set[Partition] = set()
+        self.joined = False
+        self.partitions_in_all = 0
+        self._consumer = ports.consumer
+        self._line = ports.line
+        self._clock = ports.clock
+        self._metrics = ports.metrics
+        self._relay = relay
+        self._starts = starts
+        self._handover = handover
+        self._revoke_s = revoke_s
+        self._log = get_logger()
+        self._folded = FoldedLog(self._log)
+        self._ask_at_s = 0.0
+
+    # What the consumer calls.
+
+    def on_assign(self, partitions: Sequence[Partition]) -> None:
+        """Begin these where they may begin; what can't begin yet is tried again by `turn`."""
+        self.joined = True
+        self.assigned.update(partitions)
+        self._metrics.rebalanced("assigned", len(partitions))
+        self._log.info(event.PARTITIONS_ASSIGNED, partitions=[str(p) for p in partitions])
+        offsets = self._begin(partitions)
+        self._consumer.begin(offsets)
+        stopped = self.standing.stopped() | self._relay.to_pause()
+        self._consumer.pause([p for p in partitions if p in stopped])
+        self._share()
+
+    def on_revoke(self, partitions: Sequence[Partition]) -> None:
+        """Finish and commit what touches these; they are ours until this returns."""
+        self._metrics.rebalanced("revoked", len(partitions))
+        self._log.info(event.PARTITIONS_REVOKED, partitions=[str(p) for p in partitions])
+        self._handover.revoke(partitions, self._clock() + self._revoke_s)
+        self._forget(partitions)
+
+    def on_lost(self, partitions: Sequence[Partition]) -> None:
+        """Start nothing more for these, and commit nothing."""
+        self._metrics.rebalanced("lost", len(partitions))
+        self._log.warning(event.PARTITIONS_LOST, partitions=[str(p) for p in partitions])
+        self._handover.lose(partitions)
+        self._forget(partitions)
+
+    # What the intake calls.
+
+    def turn(self, now_s: float) -> None:
+        """Try to begin what could not begin."""
+        waiting = [p for p in self.assigned if p in self.standing.unstarted]
+        if not waiting or now_s < self._ask_at_s:
+            return
+        offsets = self._begin(waiting)
+        for partition in waiting:
+            if partition not in self.standing.unstarted:
+                self._consumer.seek(partition, offsets[partition])
+
+    def fault(self, fault: PartitionFault) -> None:
+        """Park a partition whose position says nothing any more; the others go on."""
+        if fault.partition not in self.assigned:
+            return
+        self._park(fault.partition, f"{fault.code}: {fault.detail}")
+
+    def stop_at(self, partition: Partition, why: str) -> None:
+        """Park a partition whose next record can't be passed."""
+        self._park(partition, why)
+
+    def share(self) -> float:
+        """Return the part of all partitions that this replica owns (G8)."""
+        if not self.partitions_in_all:
+            return 1.0
+        return min(1.0, len(self.assigned) / self.partitions_in_all)
+
+    def _begin(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        """Start what can be started and return where each is to be fetched from."""
+        try:
+            found = self._starts.find(partitions, self._clock())
+            self.partitions_in_all = sum(self._consumer.partition_counts(ASK_S).values())
+        except KafkaUnavailable as error:
+            self._ask_at_s = self._clock() + _ASK_AGAIN_S
+            self.standing.unstarted.update(dict.fromkeys(partitions, str(error)))
+            self._folded.warning(event.KAFKA_ERROR, "begin", detail=str(error))
+            return dict.fromkeys(partitions, _NOWHERE)
+        self._folded.forget(event.KAFKA_ERROR, "begin")
+        return {partition: self._begin_one(partition, how) for partition, how in found.items()}
+
+    def _begin_one(self, partition: Partition, how: Found) -> int:
+        self.standing.forget(partition)
+        if isinstance(how, Foreign):
+            self.standing.foreign[partition] = how.fingerprint
+            self._log.error(event.FOREIGN_GROUP, partition=str(partition), belongs=how.fingerprint)
+            return _NOWHERE
+        if isinstance(how, Parked):
+            self._park(partition, how.why)
+            return _NOWHERE
+        assert isinstance(how, Start)
+        self._relay.assign({partition: how})
+        waits_s = max(0.0, how.wait_until_s - self._clock())
+        if waits_s:
+            self._metrics.unclean_handovers.inc()
+        self._log.info(
+            event.PARTITION_STARTED,
+            partition=str(partition),
+            offset=how.position,
+            sent_to=None if how.sent_to == float("inf") else how.sent_to,
+            waits_s=round(waits_s, 1),
+        )
+        return how.position
+
+    def _park(self, partition: Partition, why: str) -> None:
+        if partition not in self.standing.parked:
+            self._log.error(event.PARTITION_PARKED, partition=str(partition), why=why)
+        self.standing.parked[partition] = why
+
+    def _forget(self, partitions: Sequence[Partition]) -> None:
+        for partition in partitions:
+            self.assigned.discard(partition)
+            self.standing.forget(partition)
+            self._metrics.forget_partition(partition)
+        self._share()
+
+    def _share(self) -> None:
+        self._line.share(self.share())

@@ -1,0 +1,194 @@
+"""The nouns of the Kafka side: what is read, what could not be read, what is committed.
+
+It knows no client library: the real consumer, the fake one and a test's list of records all
+speak in these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from daemon.core.model import Partition
+
+Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
+
+
+class Record(Protocol):
+    """What is used of a record; `confluent_kafka.Message` has it all.
+
+    `timestamp` is (type, milliseconds since the epoch); type 0 means there is none.
+    """
+
+    def value(self) -> bytes | None: ...
+    def key(self) -> bytes | None: ...
+    def headers(self) -> list[tuple[str, bytes | None]] | None: ...
+    def offset(self) -> int: ...
+    def timestamp(self) -> tuple[int, int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Records of one partition from one poll, at least one, in offset order."""
+
+    partition: Partition
+    records: Sequence[Record]
+    first_offset: int
+    next_offset: int  # The offset of the last record, plus one. The log may have gaps.
+    leader_epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfPartition:
+    """Everything in the log up to here has been handed out."""
+
+    partition: Partition
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFault:
+    """A partition that can't go on: out of range, damaged, gone, or not ours to read.
+
+    `code` is librdkafka's error name (`_AUTO_OFFSET_RESET`, `TOPIC_AUTHORIZATION_FAILED`, …).
+    """
+
+    partition: Partition
+    code: str
+    detail: str
+
+
+Polled: TypeAlias = Run | EndOfPartition | PartitionFault
+
+
+class Reason(StrEnum):
+    """Why a record became a dead letter: the closed list of `cohortd.reason`."""
+
+    NULL_VALUE = "null_value"  # No value where the format needs one.
+    INVALID_JSON = "invalid_json"  # Not JSON, or not UTF-8.
+    INVALID_RECORD = "invalid_record"  # Well-formed, but not of the format's shape.
+    TOO_LARGE = "too_large"  # Over the size limit of one record.
+    TOO_DEEP = "too_deep"  # Nested beyond the limit.
+    UNKNOWN_OP = "unknown_op"  # An operation that is in no list; never guessed.
+    MISSING_COLUMN = "missing_column"  # A column the mapping decides by is absent.
+    MISSING_COHORT = "missing_cohort"  # No cohort id, or an empty one.
+    MISSING_IDENTITY = "missing_identity"  # No identifier that names a user.
+    INVALID_VALUE = "invalid_value"  # A value of a type that can't become an id.
+    ID_TOO_LONG = "id_too_long"  # Over 512 bytes, or 256 for a cohort.
+    TRUNCATE = "truncate"  # The table was emptied: whom that concerns the log does not say.
+    UNSUPPORTED = "unsupported"  # An envelope this version refuses, with the remedy in its text.
+    REFUSED = "refused"  # Braze will never take this member.
+    GAVE_UP = "gave_up"  # Refused or locked longer than `backoff.give_up_after`.
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that can't be used, whole, so that it can be a dead letter untouched.
+
+    `detail` names places and types and never carries a value of the record (G13).
+    """
+
+    partition: Partition
+    offset: int
+    reason: Reason
+    detail: str
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: Headers = ()
+    timestamp_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """An offset to commit, with the intent that travels as its metadata (G5)."""
+
+    partition: Partition
+    offset: int
+    metadata: str
+    leader_epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """What the broker said to one commit. `error` is librdkafka's name, None when taken."""
+
+    commit: Commit
+    error: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What the group had committed for a partition."""
+
+    offset: int
+    metadata: str
+    leader_epoch: int | None = None
+
+
+class RebalanceListener(Protocol):
+    """Called on the intake thread, from inside `poll_runs` and `close`."""
+
+    def on_assign(self, partitions: Sequence[Partition]) -> None:
+        """Call `ConsumerPort.begin` for these partitions before returning."""
+
+    def on_revoke(self, partitions: Sequence[Partition]) -> None:
+        """They are still ours until this returns."""
+
+    def on_lost(self, partitions: Sequence[Partition]) -> None:
+        """They may already be another's."""
+
+
+class ConsumerPort(Protocol):
+    """Our narrow face of a Kafka consumer. One thread calls it."""
+
+    def subscribe(self, listener: RebalanceListener) -> None: ...
+
+    def poll_runs(self, max_records: int, timeout_s: float) -> Iterable[Polled]:
+        """Wait at most `timeout_s`, serve rebalances and commit answers, return what is there.
+
+        Records of partitions that are not assigned, or below the position last handed out,
+        never come back from here.
+        """
+
+    def begin(self, offsets: Mapping[Partition, int]) -> None:
+        """Start fetching newly assigned partitions at these offsets (only from `on_assign`)."""
+
+    def seek(self, partition: Partition, offset: int) -> None: ...
+    def pause(self, partitions: Sequence[Partition]) -> None: ...
+    def resume(self, partitions: Sequence[Partition]) -> None: ...
+
+    def position(self, partition: Partition) -> int | None:
+        """Return the next offset to be read (past control records), None before the first."""
+
+    def end_offset(self, partition: Partition) -> int | None:
+        """Return the log end last seen in a fetch, None before the first; never asks a broker."""
+
+    def commit(self, commits: Sequence[Commit]) -> None:
+        """Send without waiting; answers come back from `commit_results` after later polls."""
+
+    def commit_results(self) -> list[CommitResult]: ...
+
+    def commit_now(self, commits: Sequence[Commit]) -> list[CommitResult]:
+        """Send and wait: for the last commit of a partition only."""
+
+    def committed(
+        self, partitions: Sequence[Partition], timeout_s: float
+    ) -> dict[Partition, Committed | None]:
+        """Ask the group's coordinator. Raise `KafkaUnavailable` when it does not answer."""
+
+    def partition_counts(self, timeout_s: float) -> dict[str, int]:
+        """Return the partitions of each subscribed topic that exists."""
+
+    def topic_ids(self, timeout_s: float) -> dict[str, str]:
+        """Return the id of each subscribed topic, as far as the broker tells it."""
+
+    def log_range(self, partition: Partition, timeout_s: float) -> tuple[int, int]:
+        """Return the first offset and the end of the log, as the broker has them now."""
+
+    def offset_at(self, partition: Partition, timestamp_ms: int, timeout_s: float) -> int:
+        """Return the first offset at or after a time, the end of the log when there is none."""
+
+    def close(self) -> None: ...

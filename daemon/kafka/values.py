@@ -1,0 +1,199 @@
+"""Where the mapping's values come from in one record, and how they become texts.
+
+The slow path's half of the mapping: one call a value, everything checked, every refusal said in
+words. Numbers become ids exactly; what can't (a float, a boolean, an object) is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from daemon.config.inputs import KeyEncoding, MemberWhen, Value, path_text
+from daemon.kafka.changes import RejectError
+from daemon.kafka.json_limits import check_limits, decode_json
+from daemon.kafka.logical import Logical, Path, Types, decode_logical, find_logical
+from daemon.kafka.records import Reason, Record
+
+# What Debezium writes for a large column that did not change and is not in the log.
+UNAVAILABLE: Final = "__debezium_unavailable_value"
+
+MISSING: Final = msgspec.UNSET  # Absent, which is not null.
+
+_ANY = msgspec.json.Decoder[Any]()
+_KINDS = {bool: "a boolean", float: "a number with a fraction", list: "a list", dict: "an object"}
+
+
+def walk(value: Any, path: Path) -> Any:  # noqa: ANN401
+    """Return what stands at the path, `MISSING` where nothing does."""
+    for name in path:
+        if not isinstance(value, dict) or name not in value:
+            return MISSING
+        value = value[name]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The columns of a row, with their logical types where a schema tells them.
+
+    `deleted` is set for the image of a delete: there, under the default replica identity,
+    Debezium writes 0 for a NOT NULL number that it doesn't know. Unless the record's key has the
+    column, such a 0 is no value.
+    """
+
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    types: Types = field(default_factory=dict)
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One image of one record, and all else that a value may come from."""
+
+    topic: str
+    record: Record
+    key_encoding: KeyEncoding
+    image: Image = Image()
+
+    def column(self, path: Path) -> Any:  # noqa: ANN401
+        """Return what the row has at the path, decimals as texts; `MISSING` where nothing is."""
+        raw = walk(self.image.columns, path)
+        if self.image.deleted and type(raw) is int and raw == 0 and not self._in_key(path):
+            return None
+        return decode_logical(raw, self.image.types.get(path), path_text(path))
+
+    def _in_key(self, path: Path) -> bool:
+        """Tell whether the key names the column; without a key, the image must be whole."""
+        try:
+            return self.record.key() is None or self.key(path)[0] is not MISSING
+        except RejectError:
+            return False
+
+    def key(self, path: Path) -> tuple[Any, Logical | None]:
+        """Return what the record's key has at the path, and its logical type."""
+        key = self.record.key()
+        if key is None:
+            return MISSING, None
+        if self.key_encoding == "string":
+            try:
+                return (MISSING if path else key.decode()), None
+            except UnicodeDecodeError:
+                raise RejectError(Reason.INVALID_VALUE, "the key is not UTF-8") from None
+        check_limits(key, "the key")
+        try:
+            whole = decode_json(_ANY, key, "the key")
+        except RejectError as error:
+            remedy = "if it is a plain text, set key_encoding: string"
+            raise RejectError(error.reason, f"{error.detail}; {remedy}") from None
+        logical = None
+        if isinstance(whole, dict) and whole.keys() == {"schema", "payload"}:
+            logical = find_logical(whole["schema"], path)
+            whole = whole["payload"]
+        raw = walk(whole, path)
+        return decode_logical(raw, logical, f"key {path_text(path)}"), logical
+
+    def header(self, name: str) -> Any:  # noqa: ANN401
+        """Return the text of the last header of that name."""
+        found = [text for header, text in self.record.headers() or () if header == name]
+        if not found or found[-1] is None:
+            return None
+        try:
+            return found[-1].decode()
+        except UnicodeDecodeError:
+            raise RejectError(Reason.INVALID_VALUE, f"header {name} is not UTF-8") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Getter:
+    """One value of the mapping, ready to be read; `place` is its name in messages."""
+
+    value: Value
+    place: str
+
+    def raw(self, source: Source) -> tuple[Any, Logical | None]:
+        """Return the JSON value as it stands, `MISSING` where it doesn't; and its type."""
+        value = self.value
+        if value.column is not None:
+            return source.column(value.column), source.image.types.get(value.column)
+        if value.key is not None:
+            return source.key(value.key)
+        if value.header is not None:
+            return source.header(value.header), None
+        if value.topic is not None:
+            return _from_topic(value.topic, source.topic), None
+        return value.constant, None
+
+    def text(self, source: Source, *, required: bool = False) -> str | None:
+        """Return the text, None for what is null or empty.
+
+        A column that was not sent is a reject, and an absent one where `required`.
+        """
+        raw, _ = self.raw(source)
+        column = self.value.column
+        if column is not None and (raw == UNAVAILABLE or (required and raw is MISSING)):
+            raise missing_column(column, self.place)
+        if raw is MISSING:
+            return None
+        text = as_text(raw, self.place)
+        if text is not None and self.value.trim:
+            text = text.strip()
+        if text is not None and self.value.lower:
+            text = text.lower()
+        return text or None
+
+
+def missing_column(column: Path, place: str) -> RejectError:
+    """Return the reject for a column that the mapping decides by and the record lacks."""
+    detail = f"column {path_text(column)} ({place}) is absent or was not sent"
+    return RejectError(Reason.MISSING_COLUMN, detail)
+
+
+def _from_topic(pattern: str, topic: str) -> str | None:
+    found = re.fullmatch(pattern, topic)
+    if found is None:
+        return None
+    return found[1] if found.re.groups else found[0]
+
+
+def as_text(raw: Any, place: str) -> str | None:  # noqa: ANN401
+    """Return a JSON value as the text of an id, None for null; raise `RejectError` otherwise."""
+    if raw is None or isinstance(raw, str):
+        return raw
+    if type(raw) is int:
+        return str(raw)
+    kind = _KINDS.get(type(raw), type(raw).__name__)
+    raise RejectError(Reason.INVALID_VALUE, f"{place} is {kind}, which can't be an id")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`member_when`: whether the row is a membership, by one column's JSON value.
+
+    Values compare exactly: true is not 1, "1" is not 1. (1 and 1.0 are the same JSON number.)
+    """
+
+    column: Path
+    allowed: frozenset[tuple[bool, Any]]
+
+    @classmethod
+    def of(cls, when: MemberWhen) -> Condition:
+        """Compile what the configuration says."""
+        return cls(when.column, frozenset(_exact(when.in_)))
+
+    def holds(self, source: Source) -> bool:
+        """Tell whether the row is a membership; raise `RejectError` where it can't be told."""
+        raw = source.column(self.column)
+        if raw is MISSING or raw == UNAVAILABLE:
+            raise missing_column(self.column, "member_when")
+        if isinstance(raw, list | dict):
+            return False
+        return (isinstance(raw, bool), raw) in self.allowed
+
+
+def _exact(values: Iterable[Any]) -> Iterable[tuple[bool, Any]]:
+    return ((isinstance(value, bool), value) for value in values)

@@ -1,0 +1,196 @@
+"""What is seen of the intake: gauges, the view for the status page, and whether it stands still."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from daemon.core.model import Partition
+from daemon.core.tenure import Tenure
+from daemon.errors import CohortdError
+from daemon.kafka.intake import Intake
+from daemon.kafka.ports import Ports
+from daemon.logs import event, get_logger
+from daemon.metrics import PartitionGauges
+from daemon.status import IntakeView, Membership, PartitionState, PartitionView
+
+# How often the picture is drawn anew; the cost of drawing grows with the cohorts pending.
+PICTURE_EVERY_S = 0.5
+
+# A frontier that stands still this long, behind the end of the log and for no declared reason,
+# ends the process: never alive but stuck (G10).
+STUCK_AFTER_S = 60.0
+
+
+class IntakeWatch:
+    """Looks at the intake from its own thread, a few times a second."""
+
+    def __init__(
+        self, intake: Intake, ports: Ports, unix_clock: Callable[[], float], pending_max: int
+    ) -> None:
+        self.pending_of_cohorts: dict[str, tuple[int, float]] = {}
+        self.client_trouble = ""  # What the Kafka client last complained of, until it works again.
+        self._intake = intake
+        self._consumer = ports.consumer
+        self._metrics = ports.metrics
+        self._unix_clock = unix_clock
+        self._pending_max = pending_max
+        self._log = get_logger()
+        self._drawn_s = -math.inf
+        self._frontier: object = None
+        self._moved_s = -math.inf
+        self._draining = False
+        ports.metrics.pending_changes_limit.set(pending_max)
+
+    def turn(self, now_s: float, *, held_elsewhere: bool) -> IntakeView | None:
+        """Return a new picture when it is time for one.
+
+        Raise `CohortdError` when nothing has moved for too long although nothing is in the way;
+        `held_elsewhere` says that the sending side has a declared reason to wait.
+        """
+        if now_s - self._drawn_s < PICTURE_EVERY_S:
+            return None
+        self._drawn_s = now_s
+        view = self._draw(now_s)
+        self._check_moving(view, now_s, held_elsewhere=held_elsewhere)
+        return view
+
+    # The picture.
+
+    def _draw(self, now_s: float) -> IntakeView:
+        relay, ownership = self._intake.relay, self._intake.ownership
+        self._count_pending(now_s)
+        paused = self._intake.paused()
+        rows = tuple(
+            self._row(partition, now_s, paused=paused.get(partition, False))
+            for partition in sorted(ownership.assigned)
+        )
+        holds = self._holds(now_s)
+        membership: Membership = "assigned" if ownership.assigned else "standing_by"
+        if not ownership.joined:
+            membership = "joining"
+        view = IntakeView(
+            membership=membership,
+            partitions=rows,
+            pending=relay.pending,
+            pending_limit=self._pending_max,
+            oldest_pending_age_s=max(
+                (age_s for _, age_s in self.pending_of_cohorts.values()), default=None
+            ),
+            saturated=relay.saturated,
+            draining=self._intake.draining,
+            consumed=self._intake.consumed,
+            rejected=self._intake.rejected,
+            dead_letters=self._intake.letters.acknowledged,
+            last_poll_unix_s=self._unix_clock(),
+            holds=holds,
+        )
+        self._publish(view)
+        return view
+
+    def _count_pending(self, now_s: float) -> None:
+        pending: dict[str, tuple[int, float]] = {}
+        relay = self._intake.relay
+        windows = ((w.cohort, w.members, w.opened_at_s) for w in relay.waiting())
+        flights = ((f.cohort, len(f.changes), f.opened_at_s) for f in relay.in_flight.values())
+        for group in (windows, flights):
+            for cohort, members, opened_at_s in group:
+                count, age_s = pending.get(cohort, (0, 0.0))
+                pending[cohort] = (count + members, max(age_s, now_s - opened_at_s))
+        self.pending_of_cohorts = pending  # Replaced whole: the other thread reads it.
+
+    def _row(self, partition: Partition, now_s: float, *, paused: bool) -> PartitionView:
+        end = self._consumer.end_offset(partition)
+        tenure = self._intake.relay.tenures.get(partition)
+        parked = partition in self._intake.ownership.standing.stopped()
+        if tenure is None:
+            state: PartitionState = "parked" if parked else "waiting"
+            return PartitionView(*partition, state, end_offset=end)
+        waits_s = tenure.wait_until_s - now_s
+        barrier = tenure.barrier_to
+        return PartitionView(
+            *partition,
+            _state(tenure, parked=parked, paused=paused, waits=waits_s > 0),
+            position=tenure.position,
+            committed=self._intake.committer.committed.get(partition),
+            end_offset=end,
+            lag=None if end is None else max(0, end - tenure.position),
+            barrier_to=None if barrier is None or math.isinf(barrier) else int(barrier),
+            waiting_s=waits_s if waits_s > 0 else None,
+        )
+
+    def _holds(self, now_s: float) -> dict[str, str]:
+        """Return why partitions wait, each reason with a detail."""
+        standing = self._intake.ownership.standing
+        tenures = self._intake.relay.tenures
+        holds: dict[str, str] = {}
+        for reason, group in (
+            ("foreign_group", standing.foreign),
+            ("parked", standing.parked),
+            ("kafka", standing.unstarted),
+        ):
+            if group:
+                partition, why = next(iter(group.items()))
+                holds[reason] = f"{partition}: {why}"
+        if self.client_trouble:
+            holds["kafka"] = self.client_trouble
+        trouble = self._intake.letters.trouble or next(
+            iter(self._intake.ratio_exceeded.values()), None
+        )
+        if trouble:
+            holds["dead_letter"] = trouble
+        barred = [p for p, tenure in tenures.items() if tenure.barrier_to is not None]
+        if barred:
+            holds["barrier"] = f"{len(barred)} partitions, {barred[0]} first"
+        waits_s = max((t.wait_until_s - now_s for t in tenures.values()), default=0.0)
+        if waits_s > 0:
+            holds["wait"] = f"for {waits_s:.0f} s"
+        if tenures and not self._intake.relay.lease.fresh(now_s):
+            holds["lease"] = ""
+        return holds
+
+    def _publish(self, view: IntakeView) -> None:
+        states: dict[str, int] = {}
+        gauges = []
+        for row in view.partitions:
+            shown = "replaying" if row.state == "waiting" else row.state
+            states[shown] = states.get(shown, 0) + 1
+            partition = Partition(row.topic, row.partition)
+            gauges.append(PartitionGauges(partition, row.lag, row.committed))
+        metrics = self._metrics
+        metrics.publish_partitions(gauges, states)
+        pending = self.pending_of_cohorts
+        metrics.publish_cohorts(
+            {cohort: count for cohort, (count, _) in pending.items()},
+            {cohort: age_s for cohort, (_, age_s) in pending.items()},
+        )
+        saturated = ["saturated"] if view.saturated else []
+        metrics.publish_blocked("intake", [*view.holds, *saturated])
+        metrics.last_poll.set(view.last_poll_unix_s or 0.0)
+
+    # Standing still.
+
+    def _check_moving(self, view: IntakeView, now_s: float, *, held_elsewhere: bool) -> None:
+        frontier = [(row.position, row.committed) for row in view.partitions]
+        behind = any(row.lag for row in view.partitions) or view.pending > 0
+        declared = bool(view.holds) or view.saturated or held_elsewhere or view.draining
+        moved = (frontier, view.consumed) != self._frontier
+        self._frontier = (frontier, view.consumed)
+        if moved or declared or not behind:
+            self._moved_s = now_s
+        elif now_s - self._moved_s >= STUCK_AFTER_S:
+            self._log.critical(event.FRONTIER_STUCK, partitions=len(view.partitions))
+            raise CohortdError(
+                f"nothing has moved for {STUCK_AFTER_S:.0f} s although nothing is in the way;"
+                " ending, so that another process begins anew"
+            )
+
+
+def _state(tenure: Tenure, *, parked: bool, paused: bool, waits: bool) -> PartitionState:
+    if parked:
+        return "parked"
+    if tenure.barrier_to is not None:
+        return "replaying"
+    if waits:
+        return "waiting"
+    return "paused" if paused else "assigned"

@@ -1,0 +1,58 @@
+"""The line between the two threads: thread-safe on both ends, and nothing but a wire."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import Sequence
+
+from daemon.braze.dispatcher import Dispatcher
+from daemon.core.model import Flush, Outcome
+
+
+class ThreadLine:
+    """The intake calls its methods; what it says is done on the event loop, in order."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, dispatcher: Dispatcher) -> None:
+        self._loop = loop
+        self._dispatcher = dispatcher
+        self._ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._submitted = 0
+        dispatcher.tell(self._put)
+
+    def _put(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            self._ended.put(outcome)
+
+    def capacity(self) -> int:
+        """Return how many flushes could be sent from at once, less those still on the line."""
+        capacity, taken = self._dispatcher.published
+        return capacity - (self._submitted - taken)
+
+    def submit(self, flush: Flush) -> None:
+        """Hand over a flush."""
+        self._submitted += 1
+        self._loop.call_soon_threadsafe(self._dispatcher.submit, flush)
+
+    def abandon(self, flush_ids: Sequence[int]) -> None:
+        """Start nothing more of these."""
+        self._loop.call_soon_threadsafe(self._dispatcher.abandon, tuple(flush_ids))
+
+    def renew(self, until_s: float) -> None:
+        """Attempts may be started until then."""
+        self._loop.call_soon_threadsafe(self._dispatcher.renew, until_s)
+
+    def share(self, part: float) -> None:
+        """Use this part of the request budget."""
+        self._loop.call_soon_threadsafe(self._dispatcher.share, part)
+
+    def outcomes(self, timeout_s: float) -> list[Outcome]:
+        """Return the flushes that have ended, waiting at most this long for the first."""
+        found: list[Outcome] = []
+        try:
+            if timeout_s > 0:
+                found.append(self._ended.get(timeout=timeout_s))
+            while True:
+                found.append(self._ended.get_nowait())
+        except queue.Empty:
+            return found
