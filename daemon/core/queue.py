@@ -48,15 +48,26 @@ class WindowQueue:
         """What all windows weigh against the limit on pending changes."""
         return self._cost
 
-    def gather(self, cohort: str, now_s: float) -> Window:
-        """Return the window that takes this cohort's next changes, opening one if need be."""
+    def gather(self, cohort: str, now_s: float, whole: Partition | None = None) -> Window:
+        """Return the window that takes this cohort's next changes, opening one if need be.
+
+        `whole` is a partition behind its barrier: it has one lane a cohort, however large, since
+        of a range that is replayed only last states may leave (G5).
+        """
         group = self._group(cohort)
         window = group.get(cohort)
         if window is None:
             window = group[cohort] = Window(cohort, now_s)
             return window
         if cohort in self._behind:
-            window = self._behind[cohort][-1]
+            line = self._behind[cohort]
+            if whole is not None:
+                for waiting in (window, *line):
+                    if whole in waiting.lanes:
+                        return waiting
+            window = line[-1]
+        if whole is not None and whole in window.lanes:
+            return window
         if window.members >= MEMBERS_MAX:
             window = Window(cohort, now_s)
             self._behind.setdefault(cohort, deque()).append(window)

@@ -98,8 +98,9 @@ class Relay:
         assert run.first_offset >= tenure.position, (run.first_offset, tenure.position)
         self._names.update(run.names)
         grown = 0
+        whole = run.partition if tenure.barrier_to is not None else None
         for cohort, changes in run.changes.items():
-            window = self._queue.gather(cohort, now_s)
+            window = self._queue.gather(cohort, now_s, whole)
             lane = window.lanes.get(run.partition)
             if lane is None:
                 ticket = tenure.ledger.hold(run.first_offset, run.leader_epoch)
@@ -266,9 +267,13 @@ class Relay:
             return set(self._tenures)
         return {p for p, tenure in self._tenures.items() if tenure.barrier_to is None}
 
-    def relieve(self) -> Partition | None:
-        """Open the oldest barrier where lanes behind barriers alone fill the memory."""
-        if self.pending < self._rules.pending_max or self._flights:
+    def relieve(self, *, held: bool = False) -> Partition | None:
+        """Open the oldest barrier where lanes behind barriers alone fill the memory.
+
+        `held`: what is in flight does not end, so it fills the memory with them.
+        """
+        filling = self._queue.cost if self._flights and not held else self.pending
+        if filling < self._rules.pending_max:
             return None
         barred = [p for p, tenure in self._tenures.items() if tenure.barrier_to is not None]
         # Windows behind a head that can't leave can't either, so the heads alone decide.

@@ -1,0 +1,157 @@
+"""What weighs on memory, what is paused for it, and that it always ends."""
+
+from __future__ import annotations
+
+from daemon.core.queue import MEMBERS_MAX
+from daemon.core.tenure import Start
+from tests.support.builders import (
+    P0,
+    P1,
+    P2,
+    accepted,
+    acknowledge,
+    members,
+    relay_of,
+    run_of,
+    seal_all,
+)
+
+
+def test_a_lane_weighs_6_members_waiting_and_in_flight() -> None:
+    relay = relay_of([P0, P1])
+    relay.absorb(run_of({"a": members(10), "b": members(1)}, partition=P0), 0.0)
+    relay.absorb(run_of({"a": members(5, prefix="other")}, partition=P1), 0.0)
+
+    waiting = relay.pending
+    flushes = seal_all(relay)
+    in_flight = relay.pending
+    for flush in flushes:
+        relay.complete(accepted(flush), 1.0)
+
+    assert waiting == in_flight == 16 + 3 * 6
+    assert relay.pending == 0
+
+
+def test_it_is_saturated_from_the_high_mark_until_half_of_it() -> None:
+    relay = relay_of(pending_max=100)
+    seen = [relay.saturated]
+    relay.absorb(run_of({"a": members(44)}, 0), 0.0)
+    seen.append(relay.saturated)
+    relay.absorb(run_of({"b": members(44)}, 100), 0.0)
+    seen.append(relay.saturated)
+
+    for flush in seal_all(relay):
+        relay.complete(accepted(flush), 1.0)
+        seen.append(relay.saturated)
+
+    assert seen == [False, False, True, False, False]
+
+
+def test_it_stays_saturated_between_the_marks() -> None:
+    relay = relay_of(pending_max=100)
+    relay.absorb(run_of({"a": members(34), "b": members(54)}), 0.0)
+    flushes = {flush.cohort: flush for flush in seal_all(relay)}
+
+    relay.complete(accepted(flushes["a"]), 1.0)
+
+    assert relay.pending == 60
+    assert relay.saturated
+
+
+def test_a_saturated_relay_seals_whatever_the_age() -> None:
+    relay = relay_of(pending_max=10)
+    relay.absorb(run_of({"a": members(4)}), 0.0)
+
+    assert len(relay.seal(0.0, capacity=1)) == 1
+
+
+def test_giving_up_ends_a_saturation() -> None:
+    relay = relay_of(pending_max=10)
+    relay.absorb(run_of({"a": members(4)}), 0.0)
+
+    relay.give_up(P0)
+
+    assert not relay.saturated
+
+
+def test_at_the_cap_everything_is_paused_and_below_it_what_can_drain() -> None:
+    relay = relay_of([P0], pending_max=100)
+    relay.assign({P1: Start(0, sent_to=1_000)})
+    free = relay.to_pause()
+    relay.absorb(run_of({"a": members(60)}, partition=P0), 0.0)
+    relay.absorb(run_of({"b": members(30)}, 0, partition=P1, after=30), 0.0)
+    at_the_cap = relay.to_pause()
+    relay.complete(accepted(seal_all(relay)[0]), 1.0)
+    relay.absorb(run_of({"b": members(52, prefix="other")}, 30, partition=P1), 1.0)
+
+    below = relay.to_pause() if relay.pending < 100 else None
+
+    assert free == set()
+    assert at_the_cap == {P0, P1}
+    assert relay.pending == 88
+    assert below == set()  # It had drained below half in between.
+
+
+def test_between_the_marks_a_partition_before_its_barrier_is_read_on() -> None:
+    relay = relay_of([P0], pending_max=100)
+    relay.assign({P1: Start(0, sent_to=1_000)})
+    relay.absorb(run_of({"a": members(30)}, partition=P0), 0.0)
+    relay.absorb(run_of({"b": members(60)}, 0, partition=P1), 0.0)
+
+    relay.complete(accepted(seal_all(relay)[0]), 1.0)
+
+    assert relay.saturated
+    assert relay.to_pause() == {P0}
+
+
+def test_no_barrier_opens_while_something_that_waits_can_drain() -> None:
+    relay = relay_of([P0], pending_max=10)
+    relay.assign({P1: Start(0, sent_to=1_000)})
+    relay.absorb(run_of({"a": members(5)}, partition=P0), 0.0)
+    relay.absorb(run_of({"b": members(5)}, 0, partition=P1), 0.0)
+
+    assert relay.relieve() is None
+
+
+def test_a_flight_that_is_held_keeps_no_barrier_shut() -> None:
+    relay = relay_of([P0], pending_max=10)
+    relay.assign({P1: Start(0, sent_to=1_000)})
+    relay.absorb(run_of({"a": members(5)}, partition=P0), 0.0)
+    seal_all(relay)
+    relay.absorb(run_of({"b": members(3)}, 0, partition=P1), 0.0)
+    filled_with_the_flight = relay.relieve()
+
+    relay.absorb(run_of({"b": members(4)}, 3, partition=P1), 0.0)
+
+    assert filled_with_the_flight is None
+    assert relay.relieve() == P1
+
+
+def test_the_oldest_barrier_opens_where_barred_lanes_alone_fill_the_memory() -> None:
+    relay = relay_of([P0], pending_max=30)
+    relay.assign({P2: Start(0, sent_to=1_000)})
+    relay.assign({P1: Start(0, sent_to=1_000)})
+    acknowledge(relay, 0.0)
+    for partition in (P1, P2):
+        relay.absorb(run_of({"a": members(10, prefix=str(partition))}, partition=partition), 0.0)
+
+    opened = relay.relieve()
+
+    assert opened == P2
+    assert len(seal_all(relay)) == 1
+
+
+def test_a_window_stuck_behind_a_barred_head_opens_the_barrier_too() -> None:
+    relay = relay_of([P0], pending_max=MEMBERS_MAX + 10)
+    relay.assign({P1: Start(0, sent_to=10**6)})
+    acknowledge(relay, 0.0)
+    relay.absorb(run_of({"a": members(MEMBERS_MAX)}, partition=P1), 0.0)
+    relay.absorb(run_of({"a": members(10, prefix="free")}, partition=P0), 0.0)
+    stuck = not seal_all(relay)
+
+    opened = relay.relieve()
+    (flush,) = seal_all(relay)
+
+    assert stuck
+    assert opened == P1
+    assert len(flush.changes) == MEMBERS_MAX
