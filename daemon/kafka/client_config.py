@@ -77,7 +77,10 @@ _CONSUMER_ONLY = frozenset(
         "max.poll.interval.ms",
         "on_commit",
     }
-) - {"topic.metadata.refresh.interval.ms", "allow.auto.create.topics"}
+) - {
+    "topic.metadata.refresh.interval.ms",
+    "allow.auto.create.topics",
+}
 
 
 def consumer_config(properties: Properties) -> dict[str, Any]:

@@ -53,7 +53,9 @@ class EventLog:
 
     def add(self, error: KafkaError, topic: str | None = None) -> None:
         """Note an error. Registered as `error_cb`, so it must not raise."""
-        event = ClientEvent(error.name(), error.str(), error.fatal(), topic)
+        # A consumer's fatal error comes as a message of this code, without the mark (2.16).
+        fatal = error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001
+        event = ClientEvent(error.name(), error.str(), fatal, topic)
         self._events.append(event)
         if event.fatal and self.fatal is None:
             self.fatal = describe(error)

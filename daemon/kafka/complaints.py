@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from daemon.kafka.client_errors import ClientEvent
 from daemon.logs import FoldedLog, event, get_logger
@@ -23,42 +23,67 @@ REMEDIES = {
 
 
 class Complaints:
-    """Keeps the last complaint until the brokers are heard again."""
+    """Keeps each complaint until what it was about works again.
+
+    One of the client as a whole is over when the brokers are heard again; one of a topic only
+    when that topic is found, since the others may flow meanwhile.
+    """
 
     def __init__(self) -> None:
-        self.trouble = ""
+        self._client = ""
+        self._topics: dict[str, str] = {}
         self._log = get_logger()
         self._folded = FoldedLog(self._log)
-        self._said: set[str] = set()
+        self._said: dict[str, str] = {}  # What is folded, and as which event.
         self._heard = 0
+
+    @property
+    def trouble(self) -> str:
+        """The gravest complaint that stands, in words that help; empty when there is none."""
+        return self._client or next(iter(self._topics.values()), "")
+
+    @property
+    def only_topics(self) -> bool:
+        """Tell whether the brokers answer, and only topics are complained of."""
+        return bool(self._topics) and not self._client
 
     def turn(self, events: Sequence[ClientEvent], heard: int) -> None:
         """Take in what the client complained of, and how often the brokers were heard so far."""
         for complaint in events:
             self._complain(complaint)
-        if not events and heard != self._heard and self.trouble:
-            self._recover()
+        if not events and heard != self._heard and self._client:
+            self._client = ""
+            self._recover({key for key in self._said if key not in self._topics})
         self._heard = heard
+
+    def found(self, topics: Iterable[str]) -> None:
+        """These topics are there, and may be read."""
+        known = self._topics.keys() & set(topics)
+        for topic in known:
+            del self._topics[topic]
+        if known:
+            self._recover(known)
 
     def _complain(self, complaint: ClientEvent) -> None:
         remedy = REMEDIES.get(complaint.code, "it is tried again by itself")
-        where = f" (topic {complaint.topic})" if complaint.topic else ""
-        self.trouble = f"{complaint.text}{where}; {remedy}"
-        name = event.TOPIC_MISSING if complaint.code == "UNKNOWN_TOPIC_OR_PART" else event.KAFKA_ERROR
-        self._said.add(complaint.code)
+        missing = complaint.code == "UNKNOWN_TOPIC_OR_PART"
+        name = event.TOPIC_MISSING if missing else event.KAFKA_ERROR
+        if complaint.topic:
+            self._topics[complaint.topic] = f"{complaint.text} (topic {complaint.topic}); {remedy}"
+        else:
+            self._client = f"{complaint.text}; {remedy}"
+        key = complaint.topic or complaint.code
+        self._said[key] = name
         self._folded.error(
             name,
-            complaint.code,
+            key,
             code=complaint.code,
             topic=complaint.topic,
             detail=complaint.text,
             remedy=remedy,
         )
 
-    def _recover(self) -> None:
-        self._log.info(event.KAFKA_RECOVERED, after=sorted(self._said))
-        for code in self._said:
-            self._folded.forget(event.KAFKA_ERROR, code)
-            self._folded.forget(event.TOPIC_MISSING, code)
-        self._said.clear()
-        self.trouble = ""
+    def _recover(self, keys: Set[str]) -> None:
+        self._log.info(event.KAFKA_RECOVERED, after=sorted(keys))
+        for key in keys:
+            self._folded.forget(self._said.pop(key), key)

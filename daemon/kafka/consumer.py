@@ -74,12 +74,12 @@ class KafkaConsumer:
     def subscribe(self, listener: RebalanceListener) -> None:
         """Join the group; the first assignment comes in a later `poll_runs`."""
         self._listener = listener
-        self._consumer.subscribe(
-            list(self._topics),
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_lost,
-        )
+        topics, calls = list(self._topics), (self._on_assign, self._on_revoke, self._on_lost)
+        try:
+            self._consumer.subscribe(topics, *calls)
+        except KafkaException as exception:
+            why = f"{describe(error_of(exception))}; patterns are POSIX extended expressions"
+            raise KafkaFatal(f"subscribe to {', '.join(topics)}: {why}") from exception
 
     def poll_runs(self, max_records: int, timeout_s: float) -> list[Polled]:
         """Wait `timeout_s`, or until there are `max_records`; return what is there.
@@ -115,13 +115,15 @@ class KafkaConsumer:
         self._consumer.incremental_assign([self._start(at, offsets[at]) for at in fresh])
         for partition in fresh:
             self._reading.begin(partition, offsets[partition])
-            self._paused.discard(partition)
+        # librdkafka remembers a pause across a rebalance; a partition paused when it was taken
+        # away would come back silent.
+        self._consumer.resume([_listed(at) for at in fresh])
 
     def seek(self, partition: Partition, offset: int) -> None:
-        """Read on from another offset, whether paused, at rest after a fault, or running.
+        """Read on from another offset, whether paused, stopped by a fault, or running.
 
-        Nothing happens for a partition that is not ours or was not begun. The end of the log is
-        told again. (librdkafka's own seek fails once a fault has stopped the partition.)
+        Nothing happens for a partition that was not begun. (librdkafka's own seek fails after a
+        fault.)
         """
         if partition not in self._reading:
             return
@@ -247,7 +249,7 @@ class KafkaConsumer:
 
         An exception that left the callback would take the records of this poll with it.
         """
-        if not partitions:
+        if not partitions and what != "on_assign":  # An empty assignment says: stand by.
             return
         try:
             getattr(self._listener, what)(partitions)
@@ -295,4 +297,4 @@ def _whole(topic: str) -> str:
 
     By itself librdkafka matches the beginning of a name, a KIP-848 broker the whole of it.
     """
-    return f"^(?:{topic[1:]})$" if topic.startswith("^") else topic
+    return f"^({topic[1:]})$" if topic.startswith("^") else topic

@@ -25,6 +25,9 @@ from daemon.logs import FoldedLog, event, get_logger
 # A revoke must end far below `max.poll.interval.ms`; this much is left for answers to come over.
 REVOKE_MARGIN_S = 10.0
 
+# Flushes that stay the same ones for so long may need what waits behind a barrier, to end.
+FLIGHTS_HELD_S = 30.0
+
 # While this many dead letters are not acknowledged nothing more is read: they are in memory.
 LETTERS_WAITING_MAX = 10_000
 
@@ -65,6 +68,7 @@ class Intake:
         self._handover = Handover(ports, relay, letters, self.committer, rules.request_s)
         revoke_s = rules.request_s + REVOKE_MARGIN_S
         self.ownership = Ownership(ports, relay, starts, self._handover, revoke_s)
+        self.ends: dict[Partition, int] = {}  # Where the client last told that there is no more.
         self.ratio_exceeded: dict[Partition, str] = {}
         self._rules = rules
         self._consumer = ports.consumer
@@ -75,7 +79,8 @@ class Intake:
         self._decoders: dict[str, Decoder] = {}
         self._ratio = Ratio(rules.max_reject_ratio)
         self._log = FoldedLog(get_logger())
-        self._paused: set[Partition] = set()
+        self._flights: tuple[int, ...] = ()
+        self._flights_since_s = -math.inf
         self._disagreed = 0
         self._superseded = 0
 
@@ -95,6 +100,7 @@ class Intake:
             if isinstance(polled, Run):
                 self._absorb(polled)
             elif isinstance(polled, EndOfPartition):
+                self.ends[polled.partition] = polled.offset
                 self.relay.reached_end(polled.partition)
             else:
                 assert isinstance(polled, PartitionFault)
@@ -178,7 +184,7 @@ class Intake:
 
     def _match_pause(self) -> None:
         """Compare what should be paused with what is: each turn, so no change is ever missed."""
-        opened = self.relay.relieve()
+        opened = self.relay.relieve(held=self._flights_held())
         if opened is not None:
             self._metrics.barrier_opened.inc()
             self._log.warning(event.BARRIER_OPENED, str(opened), partition=str(opened))
@@ -187,10 +193,18 @@ class Intake:
         wanted = set(assigned) if self.draining or full else self.relay.to_pause()
         wanted |= self.ownership.standing.stopped()
         wanted &= assigned
-        self._paused &= assigned
-        self._consumer.pause(sorted(wanted - self._paused))
-        self._consumer.resume(sorted(self._paused - wanted))
-        self._paused = wanted
+        paused = self.ownership.paused
+        self._consumer.pause(sorted(wanted - paused))
+        self._consumer.resume(sorted(paused - wanted))
+        self.ownership.paused = wanted
+
+    def _flights_held(self) -> bool:
+        """Tell whether no flush has ended or started for so long that none may ever end."""
+        now_s = self._clock()
+        flights = tuple(self.relay.in_flight)
+        if flights != self._flights:
+            self._flights, self._flights_since_s = flights, now_s
+        return now_s - self._flights_since_s >= FLIGHTS_HELD_S
 
     def _hand_over(self) -> int:
         flushes = self.relay.seal(
@@ -225,4 +239,4 @@ class Intake:
 
     def paused(self) -> Mapping[Partition, bool]:
         """Return which assigned partitions are paused now."""
-        return {p: p in self._paused for p in self.ownership.assigned}
+        return {p: p in self.ownership.paused for p in self.ownership.assigned}

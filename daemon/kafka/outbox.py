@@ -1,15 +1,14 @@
 """The producer of dead letters: what it reports as acknowledged is safe, the rest it keeps.
 
-It knows nothing of records, flushes or reasons. One thread calls it.
+It knows nothing of records, flushes or reasons. One thread calls it. A letter may be written
+twice (a lost acknowledgement, a new producer), never not at all.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import logging
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -19,21 +18,30 @@ from daemon.kafka.client_errors import describe, error_of
 from daemon.kafka.letters import Letter
 
 if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
     from confluent_kafka import Message
 
 # A letter that was refused is sent again after this, for as long as it takes.
 RETRY_S = 1.0
 
-# How much of a value that is too large for the topic is kept, beside its hash.
-KEPT_BYTES = 100_000
+# How much of the value of a letter too large for the topic is kept, tried in this order. At the
+# last the record's own headers and key go as well; what says where it came from always fits.
+KEPT_BYTES = (500_000, 50_000, 5_000, 0)
 
 CUT_HEADER = "cohortd.cut"  # `sha256:<hex> <length>` of the value before it was cut.
 
-_TOO_LARGE = KafkaError.MSG_SIZE_TOO_LARGE
+_OURS = ("__connect.errors.", "cohortd.")
+_TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+_TURN_S = 0.05
 
 
 class Outbox:
-    """Sends letters until each is acknowledged; a letter that can't be written is never dropped."""
+    """Sends letters until each is acknowledged; a letter that can't be written is never dropped.
+
+    `trouble` says why letters can't be written now; it is None again after the first that was.
+    """
 
     def __init__(
         self,
@@ -46,46 +54,78 @@ class Outbox:
         self.trouble: str | None = None
         self._topic = topic
         self._clock = clock
-        self._producer = Producer(producer_config(properties), logger=logger)
+        self._logger = logger
+        self._config = producer_config(properties) | {"error_cb": self._troubled}
+        self._producer = Producer(self._config, logger=logger)
+        self._alone = False  # One letter a batch, so that what a broker says is of that letter.
+        self._broken = False
         self._tickets = itertools.count(1)
-        self._again: list[tuple[float, int, Letter]] = []
+        self._kept: dict[int, Letter] = {}  # As sent; a letter leaves when it is acknowledged.
+        self._again: list[tuple[float, int]] = []
         self._acknowledged: list[int] = []
-        self._outstanding = 0
 
     def send(self, letter: Letter) -> int:
         """Take a letter and return its ticket."""
         ticket = next(self._tickets)
-        self._outstanding += 1
-        self._produce(ticket, letter)
+        self._kept[ticket] = letter
+        self._produce(ticket)
         return ticket
 
     def poll(self) -> list[int]:
         """Return the tickets acknowledged since the last call, and send again what is due."""
-        self._producer.poll(0)
-        now_s = self._clock()
-        due = [entry for entry in self._again if entry[0] <= now_s]
-        self._again = [entry for entry in self._again if entry[0] > now_s]
-        for _, ticket, letter in due:
-            self._produce(ticket, letter)
+        self._turn(0)
         acknowledged, self._acknowledged = self._acknowledged, []
         return acknowledged
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait for acknowledgements, at most this long; tell whether all have come."""
-        self._producer.flush(timeout_s)
-        return not self._outstanding
+        """Wait for acknowledgements, at most this long; tell whether all have come.
+
+        Their tickets come from the next `poll`.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while self._kept and time.monotonic() < deadline_s:
+            self._turn(_TURN_S)
+        return not self._kept
 
     def close(self) -> None:
         """Forget what is not acknowledged."""
+        self._kept.clear()
         self._producer.purge()
         self._producer.flush(0)
 
-    def _produce(self, ticket: int, letter: Letter) -> None:
+    def _turn(self, wait_s: float) -> None:
+        try:
+            self._producer.poll(wait_s)
+        except KafkaException as exception:  # How the binding tells a fatal error.
+            self._troubled(error_of(exception))
+            self._broken = True
+        if self._broken:
+            self._start_over()
+        now_s = self._clock()
+        due = [ticket for at_s, ticket in self._again if at_s <= now_s]
+        self._again = [entry for entry in self._again if entry[0] > now_s]
+        for ticket in due:
+            self._produce(ticket)
+
+    def _start_over(self) -> None:
+        """Take a new producer, and send all that is kept again, in the order it was taken."""
+        self._broken = False
+        old, self._again = self._producer, []
+        config = self._config | ({"batch.num.messages": 1} if self._alone else {})
+        self._producer = Producer(config, logger=self._logger)
+        old.purge()  # Its reports come no more: nobody polls it.
+        for ticket in list(self._kept):
+            self._produce(ticket)
+
+    def _produce(self, ticket: int) -> None:
+        letter, producer = self._kept[ticket], self._producer
+
         def heard(error: KafkaError | None, _: Message) -> None:
-            self._heard(ticket, letter, error)
+            if producer is self._producer and ticket in self._kept:
+                self._heard(ticket, error)
 
         try:
-            self._producer.produce(
+            producer.produce(
                 self._topic,
                 key=letter.key,
                 value=letter.value,
@@ -93,27 +133,48 @@ class Outbox:
                 on_delivery=heard,
             )
         except BufferError:
-            self._send_later(ticket, letter, "the producer's queue is full")
+            self._send_later(ticket, "the producer's queue is full")
         except KafkaException as exception:
-            self._heard(ticket, letter, error_of(exception))
+            self._heard(ticket, error_of(exception))
 
-    def _heard(self, ticket: int, letter: Letter, error: KafkaError | None) -> None:
+    def _heard(self, ticket: int, error: KafkaError | None) -> None:
         if error is None:
             self.trouble = None
-            self._outstanding -= 1
+            del self._kept[ticket]
             self._acknowledged.append(ticket)
-        elif error.code() == _TOO_LARGE and len(letter.value or b"") > KEPT_BYTES:
-            self._produce(ticket, cut(letter))
+        elif self._broken:
+            return  # The rest of a batch that failed as a whole: all of it is sent again anyway.
+        elif error.code() in _TOO_LARGE and not self._alone:
+            # Perhaps it was only the batch: from now on each letter is judged by itself.
+            self._alone = self._broken = True
+        elif error.code() in _TOO_LARGE and (smaller := cut(self._kept[ticket])) is not None:
+            self._kept[ticket] = smaller
+            self._again.append((self._clock(), ticket))
         else:
-            self._send_later(ticket, letter, describe(error))
+            self._send_later(ticket, describe(error))
 
-    def _send_later(self, ticket: int, letter: Letter, why: str) -> None:
+    def _send_later(self, ticket: int, why: str) -> None:
         self.trouble = f"topic {self._topic}: {why}"
-        self._again.append((self._clock() + RETRY_S, ticket, letter))
+        self._again.append((self._clock() + RETRY_S, ticket))
+
+    def _troubled(self, error: KafkaError) -> None:
+        """Note what the client reports. A fatal error ends this producer, never the letters."""
+        self._broken = self._broken or error.fatal()
+        if self._kept:
+            self.trouble = f"topic {self._topic}: {describe(error)}"
 
 
-def cut(letter: Letter) -> Letter:
-    """Return the letter with the beginning of its value, and what tells the whole one."""
+def cut(letter: Letter) -> Letter | None:
+    """Return the letter with less of its value, and what tells the whole one; None at the end."""
     value = letter.value or b""
-    whole = f"sha256:{hashlib.sha256(value).hexdigest()} {len(value)}"
-    return Letter(letter.key, value[:KEPT_BYTES], [*letter.headers, (CUT_HEADER, whole.encode())])
+    kept = next((size for size in KEPT_BYTES if size < len(value)), None)
+    if kept is None:
+        headers = [(name, text) for name, text in letter.headers if name.startswith(_OURS)]
+        if letter.key is None and len(headers) == len(letter.headers):
+            return None
+        return Letter(None, letter.value, headers)
+    headers = list(letter.headers)
+    if not any(name == CUT_HEADER for name, _ in headers):
+        whole = f"sha256:{hashlib.sha256(value).hexdigest()} {len(value)}"
+        headers.append((CUT_HEADER, whole.encode()))
+    return Letter(letter.key, value[:kept], headers)

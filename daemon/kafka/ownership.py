@@ -58,6 +58,7 @@ class Ownership:
     ) -> None:
         self.standing = Standing()
         self.assigned: set[Partition] = set()
+        self.paused: set[Partition] = set()  # As the consumer was told; kept here and by the intake.
         self.joined = False
         self.partitions_in_all = 0
         self._consumer = ports.consumer
@@ -83,7 +84,9 @@ class Ownership:
         offsets = self._begin(partitions)
         self._consumer.begin(offsets)
         stopped = self.standing.stopped() | self._relay.to_pause()
-        self._consumer.pause([p for p in partitions if p in stopped])
+        paused = [p for p in partitions if p in stopped]
+        self._consumer.pause(paused)
+        self.paused.update(paused)  # Else nobody would know that it must be resumed.
         self._share()
 
     def on_revoke(self, partitions: Sequence[Partition]) -> None:
@@ -172,6 +175,7 @@ class Ownership:
     def _forget(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:
             self.assigned.discard(partition)
+            self.paused.discard(partition)
             self.standing.forget(partition)
             self._metrics.forget_partition(partition)
         self._share()

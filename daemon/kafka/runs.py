@@ -109,19 +109,19 @@ class Reading:
         """Tell what a message without a record says: of its partition, or of the client."""
         error, topic, number = message.error(), message.topic(), message.partition()
         assert error is not None
-        if topic is None or number is None or number < 0 or error.fatal() or is_passing(error):
-            events.add(error, topic)
-            return
-        partition = Partition(topic, number)
-        if partition not in self._floors:
-            return
+        partition = Partition(topic or "", -1 if number is None else number)
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's name
             offset = message.offset()
             assert offset is not None
+            if partition not in self._floors:
+                return
             # Control records at the end of the log are behind us as well.
             self._floors[partition] = max(self._floors[partition], offset)
             self._heard.add(partition)
             yield EndOfPartition(partition, offset)
+        elif partition not in self._floors or is_passing(error):
+            # "Subscribed topic not available" comes as an error of its partition 0 (2.16).
+            events.add(error, topic)
         else:
             yield PartitionFault(partition, error.name(), error.str())
 

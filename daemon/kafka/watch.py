@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from daemon.core.model import Partition
 from daemon.core.tenure import Tenure
@@ -22,11 +23,23 @@ PICTURE_EVERY_S = 0.5
 STUCK_AFTER_S = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class WatchRules:
+    """What is normal for this configuration.
+
+    `overdue_s` is the oldest that a change may get with nothing in its way: a window's age, then
+    the wait for an earlier attempt that may still be applied, then an attempt.
+    """
+
+    pending_max: int
+    overdue_s: float
+
+
 class IntakeWatch:
     """Looks at the intake from its own thread, a few times a second."""
 
     def __init__(
-        self, intake: Intake, ports: Ports, unix_clock: Callable[[], float], pending_max: int
+        self, intake: Intake, ports: Ports, unix_clock: Callable[[], float], rules: WatchRules
     ) -> None:
         self.pending_of_cohorts: dict[str, tuple[int, float]] = {}
         self.client_trouble = ""  # What the Kafka client last complained of, until it works again.
@@ -34,13 +47,13 @@ class IntakeWatch:
         self._consumer = ports.consumer
         self._metrics = ports.metrics
         self._unix_clock = unix_clock
-        self._pending_max = pending_max
+        self._rules = rules
         self._log = get_logger()
         self._drawn_s = -math.inf
         self._frontier: object = None
         self._moved_s = -math.inf
         self._draining = False
-        ports.metrics.pending_changes_limit.set(pending_max)
+        ports.metrics.pending_changes_limit.set(rules.pending_max)
 
     def turn(self, now_s: float, *, held_elsewhere: bool) -> IntakeView | None:
         """Return a new picture when it is time for one.
@@ -73,7 +86,7 @@ class IntakeWatch:
             membership=membership,
             partitions=rows,
             pending=relay.pending,
-            pending_limit=self._pending_max,
+            pending_limit=self._rules.pending_max,
             oldest_pending_age_s=max(
                 (age_s for _, age_s in self.pending_of_cohorts.values()), default=None
             ),
@@ -172,7 +185,8 @@ class IntakeWatch:
 
     def _check_moving(self, view: IntakeView, now_s: float, *, held_elsewhere: bool) -> None:
         frontier = [(row.position, row.committed) for row in view.partitions]
-        behind = any(row.lag for row in view.partitions) or view.pending > 0
+        overdue = (view.oldest_pending_age_s or 0.0) > self._rules.overdue_s
+        behind = overdue or any(self._is_behind(row) for row in view.partitions)
         declared = bool(view.holds) or view.saturated or held_elsewhere or view.draining
         moved = (frontier, view.consumed) != self._frontier
         self._frontier = (frontier, view.consumed)
@@ -184,6 +198,15 @@ class IntakeWatch:
                 f"nothing has moved for {STUCK_AFTER_S:.0f} s although nothing is in the way;"
                 " ending, so that another process begins anew"
             )
+
+    def _is_behind(self, row: PartitionView) -> bool:
+        """Tell whether there is more to read.
+
+        Records of a transaction that is open are in the log, and nobody may read them yet: the
+        client tells the end of what may be read.
+        """
+        told_end = self._intake.ends.get(Partition(row.topic, row.partition))
+        return bool(row.lag) and row.position != told_end
 
 
 def _state(tenure: Tenure, *, parked: bool, paused: bool, waits: bool) -> PartitionState:

@@ -1,0 +1,114 @@
+"""Fixtures every test folder may ask for. Whoever asks for `kafka` or `connect` is marked so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.brokers import KafkaServer
+from tests.support.debezium import ChangeCapture, PostgresError
+from tests.support.java import JavaError
+from tests.support.members import Cluster
+from tests.support.mock_cluster import MockCluster, mock_cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BOOTSTRAP = "COHORTD_TEST_BOOTSTRAP"
+_MARKED_BY = {"kafka": "kafka", "kafka_server": "kafka", "connect": "debezium"}
+
+
+@pytest.hookimpl(tryfirst=True)  # Before `-m` selects.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if marker := _MARKED_BY.get(fixture):
+                item.add_marker(marker)
+
+
+def _cannot(what: str, why: Exception) -> None:
+    """Skip loudly; in CI a missing server is a failure, since nothing would be tested."""
+    text = f"{what} can't be started here, so these tests did not run: {why}"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(text, pytrace=False)
+    pytest.skip(text)
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """Return a folder any user of this machine can enter, as a server's own user must."""
+    folder = Path(tempfile.mkdtemp(prefix="cohortd-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _own_server(server_folder: Path) -> Iterator[KafkaServer | None]:
+    if os.environ.get(BOOTSTRAP):
+        yield None
+        return
+    try:
+        server = KafkaServer(server_folder / "kafka")
+    except JavaError as why:
+        _cannot("Apache Kafka", why)
+        raise
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka(_own_server: KafkaServer | None) -> str:
+    """Return the bootstrap servers of a real Apache Kafka; every test brings its own topics."""
+    return os.environ[BOOTSTRAP] if _own_server is None else _own_server.bootstrap
+
+
+@pytest.fixture
+def kafka_server(_own_server: KafkaServer | None) -> Iterator[KafkaServer]:
+    """Return the broker's process, to freeze it; whatever the test does, it goes on afterwards."""
+    if _own_server is None:
+        pytest.skip(f"the broker of {BOOTSTRAP} is not ours to stop")
+    yield _own_server
+    _own_server.thaw()
+
+
+@pytest.fixture
+def mock() -> Iterator[MockCluster]:
+    """Return a mock cluster of one broker, for this test alone."""
+    with mock_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(
+    params=[
+        "mock-classic",
+        "mock-consumer",
+        pytest.param("kafka-classic", marks=pytest.mark.kafka),
+        pytest.param("kafka-consumer", marks=pytest.mark.kafka),
+    ]
+)
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Return a cluster and a group protocol; a test that asks for it runs on all four."""
+    kind, _, protocol = str(request.param).partition("-")
+    mock = request.getfixturevalue("mock") if kind == "mock" else None
+    bootstrap = mock.bootstrap if mock else request.getfixturevalue("kafka")
+    cluster = Cluster(bootstrap, protocol, mock)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="session")
+def connect(kafka: str, server_folder: Path) -> Iterator[ChangeCapture]:
+    """Return PostgreSQL and Kafka Connect with Debezium, which writes to `kafka`."""
+    try:
+        capture = ChangeCapture(server_folder / "capture", kafka)
+    except (JavaError, PostgresError) as why:
+        _cannot("PostgreSQL and Kafka Connect", why)
+        raise
+    with capture:
+        yield capture

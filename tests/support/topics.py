@@ -1,0 +1,114 @@
+"""Topics with names of their own, and what tests put into them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.cimpl import NewTopic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+TIMEOUT_S = 15.0
+
+
+def unique(prefix: str) -> str:
+    """Return a name no other test uses: for topics, groups and transactional ids."""
+    return f"{prefix}-{uuid.uuid4().hex[:12]}"
+
+
+def create_topic(
+    bootstrap: str,
+    partitions: int = 1,
+    *,
+    name: str | None = None,
+    config: dict[str, str] | None = None,
+) -> str:
+    """Create a topic at a real broker and return its name when the broker shows it."""
+    topic = name or unique("topic")
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    new = NewTopic(topic, partitions, 1, config=config or {})
+    admin.create_topics([new])[topic].result(TIMEOUT_S)
+    return topic
+
+
+def delete_topic(bootstrap: str, topic: str) -> None:
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.delete_topics([topic])[topic].result(TIMEOUT_S)
+
+
+def delete_records(bootstrap: str, topic: str, partition: int, before: int) -> None:
+    """Move the start of the log, as retention would."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    target = TopicPartition(topic, partition, before)
+    admin.delete_records([target])[target].result(TIMEOUT_S)
+
+
+def alter_topic(bootstrap: str, topic: str, **config: str) -> None:
+    """Set topic settings; an underscore stands for a dot."""
+    entries = [
+        ConfigEntry(key.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+        for key, value in config.items()
+    ]
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.incremental_alter_configs([resource])[resource].result(TIMEOUT_S)
+
+
+def produce(
+    bootstrap: str,
+    topic: str,
+    values: Iterable[bytes | None],
+    *,
+    partition: int = 0,
+    key: bytes | None = None,
+    headers: Sequence[tuple[str, bytes | None]] = (),
+) -> list[int]:
+    """Append to one partition in order and return the offsets, all acknowledged."""
+    offsets: list[int] = []
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
+
+    def delivered(error: object, message: Message) -> None:
+        assert error is None, error
+        offset = message.offset()
+        assert offset is not None
+        offsets.append(offset)
+
+    for value in values:
+        producer.produce(
+            topic,
+            value,
+            key,
+            partition,
+            on_delivery=delivered,
+            headers=list(headers) or None,
+        )
+        producer.poll(0)
+    assert producer.flush(TIMEOUT_S) == 0, "not all records were acknowledged"
+    return offsets
+
+
+def produce_transaction(
+    bootstrap: str,
+    topic: str,
+    values: Iterable[bytes],
+    *,
+    partition: int = 0,
+    commit: bool = True,
+) -> None:
+    """Append in one transaction, whose end takes an offset of its own in the log."""
+    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": unique("txn")})
+    producer.init_transactions(TIMEOUT_S)
+    producer.begin_transaction()
+    for value in values:
+        producer.produce(topic, value, partition=partition)
+    if producer.flush(TIMEOUT_S) != 0:
+        raise KafkaException("not all records of the transaction were acknowledged")
+    if commit:
+        producer.commit_transaction(TIMEOUT_S)
+    else:
+        producer.abort_transaction(TIMEOUT_S)
