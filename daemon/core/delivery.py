@@ -18,7 +18,7 @@ from daemon.core.lineup import Lineup
 from daemon.core.model import CohortUpdate, Flush, Outcome
 from daemon.core.pacer import COOL_DOWN_S_MAX, COOL_DOWN_S_MIN, Budget, Pacer
 from daemon.core.plan import halves
-from daemon.core.sender import Sender
+from daemon.core.sender import Culprit, Sender
 from daemon.core.verdict import Answer, Sent, Verdict
 
 # While another flush is waiting, one flush has at most this many updates on the wire.
@@ -135,21 +135,24 @@ class Delivery:
         return max(allowed_s, self.pacer.ready_at_s(now_s))
 
     def _next(self, now_s: float) -> Attempt | None:
-        wire_max = SHARED_WIRE_MAX if len(self.lineup.ready) > 1 else self._rules.slots
-        for sender in self.lineup.in_turn(fresh_first=self.health.doubtful):
-            flush = sender.flush
-            if sender.announcing or len(sender.wire) >= wire_max:
-                continue
-            attempt_id = next(self._ids)
-            if self.names.must_announce(flush.cohort, flush.name, now_s):
-                sender.announcing = sender.tried = True
-                return Attempt(attempt_id, flush.cohort, flush.name, None, flush)
-            update = sender.take(attempt_id, now_s)
-            if not sender.todo or sender.not_before_s > now_s:
-                self.lineup.sent_all(sender)
-            return Attempt(attempt_id, flush.cohort, flush.name, update, flush)
+        # First nobody takes more than his share; what is left over may be anybody's.
+        for wire_max in (SHARED_WIRE_MAX, self._rules.slots):
+            for sender in self.lineup.in_turn(fresh_first=self.health.doubtful):
+                if not sender.announcing and len(sender.wire) < wire_max:
+                    return self._next_of(sender, now_s)
         late = self.names.take_due(now_s)
         return Attempt(next(self._ids), *late, None, None) if late else None
+
+    def _next_of(self, sender: Sender, now_s: float) -> Attempt:
+        flush = sender.flush
+        attempt_id = next(self._ids)
+        if self.names.must_announce(flush.cohort, flush.name, now_s):
+            sender.announcing = sender.tried = True
+            return Attempt(attempt_id, flush.cohort, flush.name, None, flush)
+        update = sender.take(attempt_id, now_s)
+        if not sender.todo or sender.not_before_s > now_s:
+            self.lineup.sent_all(sender)
+        return Attempt(attempt_id, flush.cohort, flush.name, update, flush)
 
     # What comes back.
 
@@ -232,15 +235,37 @@ class Delivery:
         since_s = sender.failing_since_s
         if now_s - since_s < self._rules.give_up_after_s:
             return False
-        return self.health.accepted_at_s >= since_s  # Others succeed.
+        return self.health.accepted_at_s >= since_s and not sender.abandoned  # Others succeed.
 
     def _judge_suspects(self, now_s: float) -> list[Outcome]:
-        """Refuse the culprits for which there is evidence that Braze takes others."""
+        """Refuse the culprits for which there is evidence; try again those that may be innocent."""
         outcomes: list[Outcome] = []
         for sender in list(self.lineup.suspects.values()):
-            if sender.convict(self.health.evidence):
+            moved = sender.convict(self._is_guilty)
+            if not sender.todo and not sender.wire and self._took_others_since(sender):
+                sender.retry_culprits()
+                moved = True
+            if moved:
                 outcomes += self._place(sender, now_s)
         return outcomes
+
+    def _is_guilty(self, culprit: Culprit) -> bool:
+        """Tell a member that Braze will never take from a Braze that takes nothing for a while.
+
+        Refused, then another update accepted, then refused again: it is the member. Where nothing
+        else is sent, an acceptance shortly before and a second refusal must do; but not while
+        other flushes are under suspicion too, since then it is rather Braze.
+        """
+        accepted_s = self.health.accepted_at_s
+        if culprit.first_refused_at_s < accepted_s <= culprit.refused_at_s:
+            return True
+        again = culprit.refused_at_s > culprit.first_refused_at_s
+        alone = len(self.lineup.suspects) == 1
+        return again and alone and self.health.evidence(culprit.first_refused_at_s)
+
+    def _took_others_since(self, sender: Sender) -> bool:
+        accepted_s = self.health.accepted_at_s
+        return any(culprit.refused_at_s < accepted_s for culprit in sender.culprits)
 
     def _place(self, sender: Sender, now_s: float) -> list[Outcome]:
         ended = self.lineup.place(sender, now_s)

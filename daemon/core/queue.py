@@ -91,19 +91,20 @@ class WindowQueue:
         return grown
 
     def due(self, now_s: float, *, everything: bool) -> Iterator[Window]:
-        """Yield the heads that should leave: the large ones, then the others, oldest first.
+        """Yield the heads that should leave: the old ones, oldest first, then the large ones.
 
         The windows may be taken from while this is consumed.
         """
         large = list(self._large.values())
-        yield from large
         groups = [
             self._due_of(age, group, now_s, everything=everything)
             for age, group in self._heads.items()
         ]
+        old: set[str] = set()
         for *_, window in heapq.merge(*groups):  # No two tuples tie before the window.
-            if window.cohort not in self._large:
-                yield window
+            old.add(window.cohort)
+            yield window
+        yield from (window for window in large if window.cohort not in old)
 
     def _due_of(
         self, age_s: float, group: OrderedDict[str, Window], now_s: float, *, everything: bool
@@ -124,11 +125,18 @@ class WindowQueue:
         """Yield every window."""
         return itertools.chain(self.heads(), *(list(line) for line in self._behind.values()))
 
-    def take(self, window: Window, partitions: list[Partition]) -> tuple[Lane, ...]:
-        """Seal and remove lanes of a head, oldest first; an empty head makes room for the next."""
+    def take(self, window: Window, partitions: list[Partition], now_s: float) -> tuple[Lane, ...]:
+        """Seal and remove lanes of a head, oldest first; an empty head makes room for the next.
+
+        Lanes that stay can't leave yet, so the window begins anew: else what it gathers beside
+        them would leave at once, a request for every change.
+        """
         before = window.cost
         lanes = window.take(partitions)
         self._cost -= before - window.cost
+        if window.lanes:
+            window.opened_at_s = now_s
+            self._group(window.cohort).move_to_end(window.cohort)
         self._settle_head(window)
         return lanes
 

@@ -179,7 +179,7 @@ class Relay:
             window.held_until_s = held_until_s
             return None
         self.tally.disagreements += disagreements
-        lanes = self._queue.take(window, [lane.partition for lane in ready])
+        lanes = self._queue.take(window, [lane.partition for lane in ready], now_s)
         return self._launch(window.cohort, lanes, changes)
 
     def _launch(self, cohort: str, lanes: tuple[Lane, ...], changes: Changes) -> Flush:

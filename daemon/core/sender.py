@@ -22,6 +22,7 @@ class Culprit:
     update: CohortUpdate
     refused_at_s: float
     detail: str
+    first_refused_at_s: float
 
 
 class Sender:
@@ -46,6 +47,7 @@ class Sender:
         self._searching = False
         self._search_requests = 0
         self._refused: list[Refusal] = []
+        self._refused_first: dict[int, tuple[CohortUpdate, float]] = {}
         self._listed: dict[int, tuple[CohortUpdate, Listed]] = {}  # By identity, so kept alive.
 
     @property
@@ -91,8 +93,9 @@ class Sender:
         self._searching = True
 
     def suspect(self, update: CohortUpdate, detail: str, now_s: float) -> None:
-        """This part was refused alone."""
-        self.culprits.append(Culprit(update, now_s, detail))
+        """This part was refused alone, for the first time or again."""
+        _, first_s = self._refused_first.setdefault(id(update), (update, now_s))
+        self.culprits.append(Culprit(update, now_s, detail, first_s))
 
     def retry_culprits(self) -> None:
         """Send them once more: what refused everything may be over."""
@@ -103,9 +106,9 @@ class Sender:
         """Braze will never take this part."""
         self._refused.append(Refusal(update.changes, reason, detail))
 
-    def convict(self, evidence: Callable[[float], bool]) -> bool:
-        """Refuse the culprits that were refused near an accepted update; tell if there were any."""
-        guilty = [culprit for culprit in self.culprits if evidence(culprit.refused_at_s)]
+    def convict(self, is_guilty: Callable[[Culprit], bool]) -> bool:
+        """Refuse the culprits that are guilty; tell if there were any."""
+        guilty = [culprit for culprit in self.culprits if is_guilty(culprit)]
         for culprit in guilty:
             self.culprits.remove(culprit)
             self.refuse(culprit.update, "refused", culprit.detail)

@@ -26,7 +26,7 @@ def _due(queue: WindowQueue, now_s: float, *, everything: bool = False) -> list[
 
 
 def _take_all(queue: WindowQueue, window: Window) -> tuple[Lane, ...]:
-    return queue.take(window, list(window.lanes))
+    return queue.take(window, list(window.lanes), 0.0)
 
 
 def test_windows_are_due_oldest_first() -> None:
@@ -57,13 +57,13 @@ def test_a_cohort_may_have_an_age_of_its_own() -> None:
     assert _due(queue, 60.0) == ["quick", "normal", "slow"]
 
 
-def test_large_windows_are_due_at_once_and_first() -> None:
+def test_large_windows_are_due_at_once_but_never_before_an_old_one() -> None:
     queue = _queue()
     _gather(queue, "old", 0.0, {"ann": True})
     _gather(queue, "large", 1.0, members(100))
 
     assert _due(queue, 1.0) == ["large"]
-    assert _due(queue, 3.0) == ["large", "old"]
+    assert _due(queue, 2.5) == ["old", "large"]
 
 
 def test_a_large_window_that_was_taken_is_due_no_more() -> None:
@@ -160,7 +160,7 @@ def test_lanes_that_stay_keep_their_place() -> None:
     window = _gather(queue, "gold", 0.0, {"ann": True}, P0)
     _gather(queue, "gold", 1.0, {"bob": True}, P1)
 
-    taken = queue.take(window, [P0])
+    taken = queue.take(window, [P0], 0.0)
 
     assert [lane.changes for lane in taken] == [{"ann": True}]
     assert _due(queue, 2.0) == ["gold"]

@@ -93,19 +93,32 @@ def test_culprits_are_left_of_an_abandoned_one() -> None:
     assert _left(sender) == sender.flush.changes
 
 
-def test_culprits_near_an_accepted_update_are_refused_and_the_others_wait() -> None:
+def test_culprits_that_are_guilty_are_refused_and_the_others_wait() -> None:
     sender = _sender(2)
     one, other = halves(sender.take(1, 0.0))
     del sender.wire[1]
     sender.suspect(one, "bad", 10.0)
     sender.suspect(other, "bad", 99.0)
 
-    convicted = sender.convict(lambda at_s: at_s > 50.0)
-    again = sender.convict(lambda at_s: at_s > 50.0)
+    convicted = sender.convict(lambda culprit: culprit.refused_at_s > 50.0)
+    again = sender.convict(lambda culprit: culprit.refused_at_s > 50.0)
 
     assert convicted
     assert not again
     assert [culprit.update for culprit in sender.culprits] == [one]
+
+
+def test_a_culprit_that_is_refused_again_keeps_the_time_of_its_first_refusal() -> None:
+    sender = _sender(1)
+    update = sender.take(1, 0.0)
+    del sender.wire[1]
+    sender.suspect(update, "bad", 10.0)
+    sender.retry_culprits()
+
+    sender.suspect(update, "bad", 25.0)
+
+    (culprit,) = sender.culprits
+    assert (culprit.first_refused_at_s, culprit.refused_at_s) == (10.0, 25.0)
 
 
 def test_culprits_are_sent_again() -> None:
