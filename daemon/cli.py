@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -109,7 +109,7 @@ def demo(
         bool, typer.Option("--tamper", help="Change one member before the comparison.")
     ] = False,
 ) -> None:
-    """Run the daemon against an embedded Kafka and Braze, and prove the result."""
+    """Show the daemon at work, killed and restarted, and prove it."""
     from daemon.tools.demo import DemoOptions  # noqa: PLC0415
     from daemon.tools.demo import run as play  # noqa: PLC0415
 
@@ -135,7 +135,7 @@ def simulator(  # noqa: PLR0913  One option each.
     users: Annotated[Path | None, typer.Option(help="Known external ids, one a line.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the faults' randomness.")] = 0,
 ) -> None:
-    """Serve Braze's cohort endpoints as documented, for staging, demos and tests."""
+    """Serve Braze's cohort endpoints, as documented."""
     from daemon.tools.simulator import SimulatorOptions  # noqa: PLC0415
     from daemon.tools.simulator import run as serve  # noqa: PLC0415
 
@@ -166,10 +166,10 @@ def _fail(error: CohortdError) -> NoReturn:
     sys.exit(EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILED)
 
 
-def main(command: Callable[[], object] = app) -> None:
+def main() -> None:
     """Run a command; whatever goes wrong is one readable line, and a traceback with `--debug`."""
     try:
-        command()
+        app(prog_name="cohortd")
     except CohortdError as error:
         if _State.debug:
             raise

@@ -161,7 +161,7 @@ def _overlap(one: InputSettings, other: InputSettings) -> bool:
 
 def _takes(each: InputSettings, topic: str) -> bool:
     if each.pattern is not None:
-        return re.match(each.pattern, topic) is not None
+        return re.fullmatch(each.pattern, topic) is not None
     return each.topic == topic
 
 

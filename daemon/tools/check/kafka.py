@@ -1,0 +1,50 @@
+"""What Kafka says to the configuration: brokers, topics, dead letters, group, last records."""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaException
+
+from daemon.config.settings import Settings
+from daemon.kafka.client_errors import describe, error_of
+from daemon.tools.check.cluster import Cluster, NoAnswer
+from daemon.tools.check.finding import Finding, Group, count, ok, problem
+from daemon.tools.check.group import look_at_group
+from daemon.tools.check.records import look_at_records
+from daemon.tools.check.topics import Topics
+
+
+def look(settings: Settings) -> list[Group]:
+    """Ask, in at most half a minute; whatever fails is a finding, and the rest is still told."""
+    findings: list[Finding] = []
+    sampled: list[Finding] = []
+    title = f"Kafka at {settings.kafka.bootstrap_servers}, group {settings.kafka.group_id}"
+    try:
+        with Cluster(settings) as cluster:
+            _ask(cluster, settings, findings, sampled)
+    except NoAnswer as answer:
+        findings += answer.findings
+    except KafkaException as exception:
+        remedy = "see whether the brokers are well, and try again"
+        findings.append(problem("Kafka", describe(error_of(exception)), remedy))
+    groups = [Group(title, tuple(findings))]
+    if sampled:
+        groups.append(
+            Group("The last records, through the mapping; nothing is sent", tuple(sampled))
+        )
+    return groups
+
+
+def _ask(
+    cluster: Cluster, settings: Settings, findings: list[Finding], sampled: list[Finding]
+) -> None:
+    metadata = cluster.connect()
+    findings.append(
+        ok("kafka.bootstrap_servers", f"reached {count(len(metadata.brokers), 'broker')}")
+    )
+    topics = Topics(cluster, settings, metadata)
+    findings += topics.look()
+    partitions = topics.partitions()
+    ranges = cluster.ranges(partitions) if partitions else {}
+    findings += look_at_group(cluster, settings, ranges)
+    if ranges:
+        sampled += look_at_records(cluster, settings, ranges)
