@@ -22,6 +22,7 @@ class CohortNames:
         self._enabled = enabled
         self._known: dict[str, tuple[str, float]] = {}
         self._late: dict[str, tuple[str, float]] = {}
+        self._queued: dict[str, float] = {}
 
     def must_announce(self, cohort: str, name: str, now_s: float) -> bool:
         """Tell whether the cohort must be announced before members are sent under this name."""
@@ -61,6 +62,17 @@ class CohortNames:
     def knows(self, cohort: str) -> bool:
         """Tell whether the cohort has been announced, under whatever name."""
         return cohort in self._known
+
+    def queued(self, cohort: str, until_s: float) -> None:
+        """Braze took the announcement but has only queued it (202)."""
+        self._queued[cohort] = until_s
+
+    def is_queued(self, cohort: str, now_s: float) -> bool:
+        """Tell whether the announcement may still be waiting at Braze."""
+        until_s = self._queued.get(cohort)
+        if until_s is not None and until_s <= now_s:
+            del self._queued[cohort]
+        return cohort in self._queued
 
     def forget(self, cohort: str) -> None:
         """Braze does not know this cohort, whatever it said before."""

@@ -165,6 +165,8 @@ class Delivery:
         self._heed_quota(answer, now_s, unix_s)
         if not update:
             self.names.finished(attempt.cohort, attempt.name, answer.verdict, now_s)
+            if answer.ambiguous and answer.verdict is Verdict.ACCEPTED:
+                self.names.queued(attempt.cohort, now_s + self._rules.settle_s)
         if attempt.flush is None:
             return []
         sender = self.lineup.senders[attempt.flush.id]
@@ -193,6 +195,11 @@ class Delivery:
             sender.list(update, now_s + self._rules.settle_s)
         if answer.verdict is Verdict.ACCEPTED:
             sender.accept(attempt.id)
+        elif answer.verdict is Verdict.REFUSED and self.names.is_queued(attempt.cohort, now_s):
+            sender.put_back(
+                attempt.id
+            )  # Not the members' fault: Braze may not know the cohort yet.
+            self._delay(sender, answer, now_s)
         elif answer.verdict is Verdict.REFUSED:
             del sender.wire[attempt.id]
             if len(update) > 1:

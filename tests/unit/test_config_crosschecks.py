@@ -70,7 +70,7 @@ _PROPERTIES = "kafka.properties"
             "dead_letter.topic",
             ["inputs[0]", "name another topic"],
         ),
-        ({"inputs": [{"pattern": "^cohort"}]}, "dead_letter.topic", ["narrow the input"]),
+        ({"inputs": [{"pattern": "^cohort.*"}]}, "dead_letter.topic", ["narrow the input"]),
     ],
 )
 def test_a_rule_between_settings_names_both(
@@ -92,7 +92,8 @@ def test_a_rule_between_settings_names_both(
         {_PROPERTIES: {"group.protocol": "consumer"}},
         {_PROPERTIES: {"group.protocol": "consumer"}, "kafka.session_timeout": "18s"},
         {"inputs": [{"topic": "a"}, {"pattern": "^b"}]},
-        {"inputs": [{"pattern": "^cohort"}], "dead_letter.topic": None},
+        {"inputs": [{"pattern": "^cohort.*"}], "dead_letter.topic": None},
+        {"inputs": [{"pattern": "^cohort.membership"}]},
         {"delivery": {"settle": "1s", "request_timeout": "10s"}},
     ],
 )

@@ -11,6 +11,7 @@ from daemon.core.pacer import Budget
 from daemon.core.verdict import Answer
 from tests.support.builders import (
     ACCEPTED,
+    QUEUED,
     REFUSED,
     SERVER_ERROR,
     flush_of,
@@ -210,3 +211,19 @@ def test_it_runs_on_a_machine_that_has_been_up_for_long(uptime_s: float) -> None
     sending.finish()
 
     assert len(sending.accepted) == 300
+
+
+def test_members_refused_while_their_cohort_is_still_queued_are_sent_again_whole() -> None:
+    def says(attempt: Attempt, now_s: float) -> Answer:
+        if attempt.update is None:
+            return QUEUED
+        return REFUSED if now_s < 6.0 else ACCEPTED
+
+    sending = Sending(says, DeliveryRules())
+    flush = flush_of(members(100))
+
+    sending.submit(flush)
+    sending.finish()
+
+    assert not sending.outcomes[flush.id].refused
+    assert {len(a.update) for _, a in sending.started if a.update is not None} == {100}

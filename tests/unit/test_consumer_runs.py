@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from confluent_kafka import KafkaError, Message
+
+from daemon.core.model import Partition
+from daemon.kafka.client_errors import EventLog
+from daemon.kafka.records import EndOfPartition, PartitionFault, Polled, Run
+from daemon.kafka.runs import Reading
+
+A, B = Partition("a", 0), Partition("a", 1)
+OTHER = Partition("other", 0)
+
+
+def records(partition: Partition, *offsets: int) -> list[Message]:
+    return [Message(partition.topic, partition.number, offset, value=b"v") for offset in offsets]
+
+
+def failed(partition: Partition, code: int, offset: int = -1001) -> Message:
+    return Message(partition.topic, partition.number, offset, error=KafkaError(code))
+
+
+def reading() -> Reading:
+    found = Reading()
+    for partition in (A, B, OTHER):
+        found.begin(partition, 0)
+    return found
+
+
+def shape(polled: list[Polled]) -> list[tuple[Partition, list[int]]]:
+    runs = [run for run in polled if isinstance(run, Run)]
+    assert len(runs) == len(polled)
+    return [(run.partition, [record.offset() for record in run.records]) for run in runs]
+
+
+def test_runs_are_cut_where_the_partition_changes() -> None:
+    messages = records(A, 0, 1) + records(B, 0) + records(OTHER, 5) + records(A, 2)
+
+    polled = reading().take(messages, EventLog())
+
+    assert shape(polled) == [(A, [0, 1]), (B, [0]), (OTHER, [5]), (A, [2])]
+
+
+def test_topics_that_meet_on_one_number_are_cut_apart() -> None:
+    polled = reading().take(records(A, 0, 1) + records(OTHER, 0, 1), EventLog())
+
+    assert shape(polled) == [(A, [0, 1]), (OTHER, [0, 1])]
+
+
+def test_a_run_may_have_gaps() -> None:
+    [run] = reading().take(records(A, 3, 4, 9, 12), EventLog())
+
+    assert isinstance(run, Run)
+    assert (run.first_offset, run.next_offset) == (3, 13)
+
+
+def test_records_of_a_partition_not_begun_are_dropped_and_counted() -> None:
+    read = reading()
+    read.end(A)
+
+    polled = read.take(records(A, 0, 1) + records(B, 0), EventLog())
+
+    assert shape(polled) == [(B, [0])]
+    assert read.stale == 2
+
+
+def test_records_below_what_was_handed_out_are_dropped_and_counted() -> None:
+    read = reading()
+    read.take(records(A, 0, 1, 2), EventLog())
+
+    polled = read.take(records(A, 1, 2, 3, 4), EventLog())
+
+    assert shape(polled) == [(A, [3, 4])]
+    assert read.stale == 2
+
+
+def test_records_out_of_order_within_a_run_are_dropped_and_counted() -> None:
+    read = reading()
+
+    polled = read.take(records(A, 10, 11, 5, 6, 12), EventLog())
+
+    assert shape(polled) == [(A, [10, 11, 12])]
+    assert read.stale == 2
+
+
+def test_a_new_beginning_forgets_the_old_floor() -> None:
+    read = reading()
+    read.take(records(A, 50), EventLog())
+
+    read.begin(A, 10)
+
+    assert read.position(A) is None
+    assert shape(read.take(records(A, 10, 11), EventLog())) == [(A, [10, 11])]
+    assert read.position(A) == 12
+
+
+def test_the_end_of_the_log_moves_the_position_past_control_records() -> None:
+    read = reading()
+    end = failed(A, KafkaError._PARTITION_EOF, 9)
+
+    polled = read.take([*records(A, 0, 1), end], EventLog())
+
+    assert polled[1:] == [EndOfPartition(A, 9)]
+    assert read.position(A) == 9
+
+
+def test_a_fault_stands_between_the_runs_it_came_between() -> None:
+    fault = failed(A, KafkaError._AUTO_OFFSET_RESET, 7)
+
+    polled = reading().take([*records(B, 0), fault, *records(B, 1)], EventLog())
+
+    assert [type(entry) for entry in polled] == [Run, PartitionFault, Run]
+    assert isinstance(polled[1], PartitionFault)
+    assert (polled[1].partition, polled[1].code) == (A, "_AUTO_OFFSET_RESET")
+
+
+def test_the_end_and_faults_of_a_partition_not_begun_are_no_news_of_it() -> None:
+    read, events = reading(), EventLog()
+    read.end(A)
+    messages = [
+        failed(A, KafkaError._PARTITION_EOF, 9),
+        failed(A, KafkaError.UNKNOWN_TOPIC_OR_PART),
+    ]
+
+    assert read.take(messages, events) == []
+    assert [(event.code, event.topic) for event in events.drain()] == [
+        ("UNKNOWN_TOPIC_OR_PART", "a")
+    ]
+
+
+def test_what_passes_by_itself_is_an_event_and_no_fault() -> None:
+    read, events = reading(), EventLog()
+
+    assert read.take([failed(A, KafkaError._TRANSPORT)], events) == []
+    assert [event.code for event in events.drain()] == ["_TRANSPORT"]
+    assert events.fatal is None
+
+
+def test_a_fatal_error_is_remembered_and_events_are_bounded() -> None:
+    events = EventLog()
+    events.add(KafkaError(KafkaError._FATAL, "fenced"))
+    for _ in range(200):
+        events.add(KafkaError(KafkaError._TRANSPORT))
+
+    assert events.fatal == "_FATAL: fenced"
+    assert len(events.drain()) == 64
+    assert events.drain() == []
