@@ -102,28 +102,24 @@ class KafkaConsumer:
 
     @property
     def stale_records(self) -> int:
-        """How many records librdkafka handed out that were out of date; all were dropped."""
+        """How many records were out of date, and dropped."""
         return self._reading.stale
 
     def begin(self, offsets: Mapping[Partition, int]) -> None:
         """Read assigned partitions from these offsets: from `on_assign`, or any time later.
 
-        Where the offset is the committed one, the leader epoch committed with it goes along, so
-        that a log that was cut short meanwhile is a fault and not a silent gap.
+        A committed offset takes its leader epoch along: a log cut short meanwhile is a fault.
         """
         fresh = [at for at in offsets if at in self._assigned and at not in self._reading]
         self._consumer.incremental_assign([self._start(at, offsets[at]) for at in fresh])
         for partition in fresh:
             self._reading.begin(partition, offsets[partition])
-        # librdkafka remembers a pause across a rebalance; a partition paused when it was taken
-        # away would come back silent.
-        self._consumer.resume([_listed(at) for at in fresh])
+        self._consumer.resume([_listed(at) for at in fresh])  # A pause outlives a rebalance.
 
     def seek(self, partition: Partition, offset: int) -> None:
         """Read on from another offset, whether paused, stopped by a fault, or running.
 
-        Nothing happens for a partition that was not begun. (librdkafka's own seek fails after a
-        fault.)
+        Nothing happens for one that was not begun. (librdkafka's own seek fails after a fault.)
         """
         if partition not in self._reading:
             return
@@ -169,10 +165,7 @@ class KafkaConsumer:
         self._committer.send(commits)
 
     def commit_results(self) -> list[CommitResult]:
-        """Return the answers that came since the last call, in any order.
-
-        A commit that got none in 90 s is answered with `_TIMED_OUT`; it may still count.
-        """
+        """Return the answers since the last call, in any order; `_TIMED_OUT` after 90 s."""
         return self._committer.results()
 
     def oldest_commit_age_s(self) -> float | None:
@@ -217,7 +210,14 @@ class KafkaConsumer:
     # The group: librdkafka calls these from inside `consume` and `close`.
 
     def close(self) -> None:
-        """Give back what is ours (the listener's `on_revoke` is called) and leave the group."""
+        """Give back what is ours (the listener's `on_revoke` is called) and leave the group.
+
+        The listener is told first, by us: inside librdkafka's own close a commit may come from
+        one who is no member any more (UNKNOWN_MEMBER_ID when a rebalance is under way, measured).
+        """
+        if owned := sorted(self._assigned):
+            self._tell("on_revoke", owned)
+            self._let_go(owned)
         self._closing = True
         self._consumer.close()
         self._raise_failure()

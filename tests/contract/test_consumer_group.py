@@ -174,6 +174,8 @@ def test_a_pattern_matches_whole_names_and_topics_that_come_later(cluster: Clust
 
 
 def test_a_missing_topic_is_told_and_read_once_it_is_there(cluster: Cluster) -> None:
+    if cluster.mock is not None and cluster.protocol == "consumer":
+        pytest.skip("the mock's KIP-848 coordinator does not look for topics again")
     missing, present = unique("later"), cluster.topic()
     member = cluster.member(missing, present)
     member.join(1)
@@ -241,7 +243,7 @@ def test_a_fatal_error_ends_the_next_poll(mock: MockCluster) -> None:
     member.join(1)
     mock.fail_next(Api.HEARTBEAT, [KafkaError.FENCED_INSTANCE_ID])
 
-    with pytest.raises(KafkaFatal, match="FENCED_INSTANCE_ID"):
+    with pytest.raises(KafkaFatal, match=r"gave up: _FATAL: .*[Ff]enced"):
         member.poll_until("the end", lambda: False)
 
     member.consumer.close()
