@@ -111,6 +111,11 @@ def merge(lanes: Sequence[OpenLane]) -> tuple[Changes, int]:
     if len(lanes) == 1:
         return lanes[0].changes, 0
     merged = dict(lanes[0].changes)
+    for lane in lanes[1:]:
+        merged.update(lane.changes)
+    if len(merged) == sum(len(lane.changes) for lane in lanes):
+        return merged, 0  # No member is in two of them.
+    merged = dict(lanes[0].changes)
     disputed: set[Member] = set()
     for lane in lanes[1:]:  # In any order: what they dispute is decided below.
         shared = merged.keys() & lane.changes.keys()

@@ -1,0 +1,188 @@
+"""The whole daemon against the simulator, both as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import yaml
+
+from daemon.config.settings import load
+from tests.bench.logs import Log, begin_at_zero, committed, new_topic
+from tests.bench.measured import Measured, Usage
+from tests.support.topics import unique
+
+DRAIN_S_MAX = 120.0
+
+# Far over Braze's 250,000, so that CPU is measured and not the quota.
+QUOTA = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How one daemon drained one log."""
+
+    usage: Usage  # `wall_s` ends when the simulator has everything.
+    requests: int  # Of members; announcements are `announced`.
+    announced: int
+    exact: bool
+    why: str = ""
+
+
+class Braze:
+    """The shipped simulator in a process whose cost nobody counts."""
+
+    def __init__(self, folder: Path, faults: Sequence[str] = ()) -> None:
+        arguments = ["-m", "daemon", "simulator", "--port", "0", "--quota", str(QUOTA)]
+        for fault in faults:
+            arguments += ["--fault", fault]
+        self._child = Measured(arguments, folder / f"{unique('simulator')}.log")
+        try:
+            self._child.wait_for_line("ready at ")
+        except BaseException:
+            self._child.__exit__()
+            raise
+        found = re.search(r"ready at (\S+)", self._child.output)
+        assert found is not None
+        self.url = found[1]
+        self._http = httpx.Client(base_url=self.url, trust_env=False, timeout=60.0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+        self._child.__exit__()
+
+    def get(self, path: str) -> Any:  # noqa: ANN401  JSON.
+        return self._http.get(f"/_sim/{path}").raise_for_status().json()
+
+    def counts(self) -> dict[str, int]:
+        cohorts = self.get("cohorts?members=false")["cohorts"]
+        return {name: cohort["count"] for name, cohort in cohorts.items()}
+
+    def members(self) -> dict[str, set[str]]:
+        cohorts = self.get("cohorts")["cohorts"]
+        return {
+            name: set(cohort["members"].get("user_ids", ())) for name, cohort in cohorts.items()
+        }
+
+    def holds(self, wanted: dict[str, set[str]]) -> bool:
+        """Tell whether the memberships are these: the cheap question first."""
+        if self.counts() != {name: len(members) for name, members in wanted.items()}:
+            return False
+        return self.members() == wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What one daemon is started with."""
+
+    folder: Path
+    bootstrap: str
+    braze_url: str
+    input: dict[str, object]
+    max_age: str = "1s"
+    max_changes: int | None = None  # Of a window; None is the daemon's own default.
+    requests_per_hour: int = QUOTA
+    reserve: float = 0.0
+
+    @property
+    def topic(self) -> str:
+        return str(self.input["topic"])
+
+
+class Daemon:
+    """`cohortd run` with a group of its own, as a measured child."""
+
+    def __init__(self, setup: Setup, *, resume: bool, wrapped: Sequence[str | Path] = ()) -> None:
+        self.setup = setup
+        self.group = unique("bench")
+        file = setup.folder / f"{self.group}.yaml"
+        file.write_text(yaml.safe_dump(self._document()))
+        fingerprint = load([file], {}).fingerprint
+        if resume:
+            begin_at_zero(setup.bootstrap, self.group, setup.topic, fingerprint)
+        arguments = [*(wrapped or ("-m", "daemon")), "run", "-c", file]
+        self.child = Measured(arguments, file.with_suffix(".log"))
+
+    def _document(self) -> dict[str, Any]:
+        setup = self.setup
+        window: dict[str, Any] = {"max_age": setup.max_age}
+        if setup.max_changes is not None:
+            window["max_changes"] = setup.max_changes
+        return {
+            "kafka": {"bootstrap_servers": setup.bootstrap, "group_id": self.group},
+            "inputs": [setup.input],
+            "start": "earliest",
+            "braze": {
+                "endpoint": setup.braze_url,
+                "partner": "bench",
+                "partner_api_key": "partner-key",
+                "data_import_key": "import-key",
+            },
+            "window": window,
+            "delivery": {
+                "requests_per_hour": setup.requests_per_hour,
+                "reserve": setup.reserve,
+            },
+            "dead_letter": {"topic": new_topic(setup.bootstrap)},
+            "admin": {"host": "127.0.0.1", "port": 0},
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.child.__exit__()
+
+    def wait_until_ready(self) -> None:
+        self.child.wait_for("ready", self._is_ready, 60.0)
+
+    def _is_ready(self) -> bool:
+        lines = [line for line in self.child.output.splitlines() if '"ready_changed"' in line]
+        return bool(lines) and bool(json.loads(lines[-1]).get("ready"))
+
+
+def drain(setup: Setup, log: Log, *, resume: bool, wrapped: Sequence[str | Path] = ()) -> Drained:
+    """Let a daemon drain a log and stop it; say what it cost and whether all is right.
+
+    `resume`: the group stopped cleanly at the log's beginning. Else it is new, and its replay
+    barrier lets nothing leave before the whole log is gathered.
+    """
+    with Braze(setup.folder) as braze:
+        setup = replace(setup, braze_url=braze.url)
+        with Daemon(setup, resume=resume, wrapped=wrapped) as daemon:
+            try:
+                daemon.child.wait_for("drain", lambda: braze.holds(log.members), DRAIN_S_MAX)
+                wall_s = daemon.child.age_s
+                usage = replace(daemon.child.stop(), wall_s=wall_s)
+            except AssertionError as failed:
+                return Drained(Usage(0, 0, 0), 0, 0, exact=False, why=str(failed))
+        stats = braze.get("stats")
+        wrong = {name: count for name, count in stats["violations"].items() if count}
+        done = committed(setup.bootstrap, daemon.group, log.topic)
+        why = ""
+        if braze.members() != log.members:
+            why = "the memberships at the end are not the fold of the log"
+        elif done != log.records:
+            why = f"committed {done} of {log.records} records"
+        elif wrong:
+            why = f"broke Braze's contract: {wrong}"
+    requests = {name: sum(counts.values()) for name, counts in stats["requests"].items()}
+    return Drained(usage, requests["users"], requests["cohorts"], exact=not why, why=why)
+
+
+def start_cost(setup: Setup) -> Usage:
+    """Return what a daemon costs that finds nothing to do: its start and its end."""
+    with Braze(setup.folder) as braze:
+        empty = new_topic(setup.bootstrap)
+        setup = replace(setup, braze_url=braze.url, input={"topic": empty})
+        with Daemon(setup, resume=False) as daemon:
+            daemon.wait_until_ready()
+            return daemon.child.stop()

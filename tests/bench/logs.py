@@ -1,0 +1,109 @@
+"""Logs in a real Kafka: written once for a whole run, and the place where a group begins them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from daemon.core.intent import Mark
+from tests.bench.workloads import Fold, Workload
+from tests.support.brokers import KafkaServer
+from tests.support.topics import unique
+
+BOOTSTRAP = "COHORTD_TEST_BOOTSTRAP"
+PARTITIONS = 4
+
+_QUIET = {"log_level": 3}  # Errors only.
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A workload in a topic."""
+
+    workload: Workload
+    topic: str
+    records: int
+    members: dict[str, set[str]]
+    requests_min: int
+
+    @property
+    def members_in_all(self) -> int:
+        return sum(map(len, self.members.values()))
+
+
+@contextlib.contextmanager
+def kafka(folder: Path) -> Iterator[str]:
+    """Give the bootstrap servers of a real Apache Kafka: the one named, else one of our own."""
+    named = os.environ.get(BOOTSTRAP)
+    if named:
+        yield named
+        return
+    with KafkaServer(folder / "kafka") as server:
+        yield server.bootstrap
+
+
+def new_topic(bootstrap: str) -> str:
+    """Create a topic of `PARTITIONS`, without librdkafka's chatter between the figures."""
+    topic = unique("bench")
+    admin = AdminClient({"bootstrap.servers": bootstrap, **_QUIET})
+    admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(15.0)
+    return topic
+
+
+def producer(bootstrap: str, linger_ms: int = 20) -> Producer:
+    """Return a producer whose batches are as a busy service's are."""
+    return Producer(
+        {
+            **_QUIET,
+            "bootstrap.servers": bootstrap,
+            "compression.type": "lz4",
+            # Else a retry, as after a leader that is not known yet, puts changes out of order.
+            "enable.idempotence": True,
+            "linger.ms": linger_ms,
+            "batch.num.messages": 10_000,
+            "queue.buffering.max.messages": 500_000,
+        }
+    )
+
+
+def write_log(bootstrap: str, workload: Workload, records: int, seed: int) -> Log:
+    """Write a log, keyed so that all changes of a member share a partition."""
+    topic = new_topic(bootstrap)
+    fold = Fold()
+    to = producer(bootstrap)
+    for at, (key, value) in enumerate(workload.records(records, seed, fold)):
+        while True:
+            try:
+                to.produce(topic, value, key)
+                break
+            except BufferError:
+                to.poll(0.05)
+        if at % 1_000 == 0:
+            to.poll(0)
+    assert to.flush(120) == 0, "not all records were acknowledged"
+    return Log(workload, topic, records, fold.members(), fold.requests_min())
+
+
+def begin_at_zero(bootstrap: str, group: str, topic: str, fingerprint: str) -> None:
+    """Commit the log's beginning as a daemon that stopped cleanly there would have done."""
+    mark = Mark(sent_to=0, clean=True, topic_id="", fingerprint=fingerprint).encode()
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
+    offsets = [TopicPartition(topic, number, 0, mark) for number in range(PARTITIONS)]
+    consumer.commit(offsets=offsets, asynchronous=False)
+    consumer.close()
+
+
+def committed(bootstrap: str, group: str, topic: str) -> int:
+    """Return how many records a group has committed in all."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
+    asked = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    found = consumer.committed(asked, timeout=10.0)
+    consumer.close()
+    return sum(max(0, each.offset) for each in found)
