@@ -35,7 +35,7 @@ from daemon.kafka.letters import Letters
 from daemon.kafka.outbox import Outbox
 from daemon.kafka.ports import Ports
 from daemon.kafka.starts import FirstStart, Starts
-from daemon.kafka.watch import IntakeWatch
+from daemon.kafka.watch import IntakeWatch, WatchRules
 from daemon.line import ThreadLine
 from daemon.logs import get_logger, librdkafka_logger
 from daemon.metrics import CohortLabels, Metrics
@@ -79,8 +79,7 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
     line = ThreadLine(asyncio.get_running_loop(), dispatcher)
     ports = Ports(consumer, line, clocks.now_s, metrics, beat)
     intake = _intake(settings, ports, starts)
-    pending_max = settings.memory.max_pending_changes
-    intake_watch = IntakeWatch(intake, ports, clocks.unix_s, pending_max)
+    intake_watch = IntakeWatch(intake, ports, clocks.unix_s, watch_rules(settings))
     return Parts(
         metrics, board, delivery, delivery_watch, dispatcher, consumer, intake, intake_watch
     )
@@ -112,6 +111,18 @@ def relay_rules(settings: Settings) -> RelayRules:
         names={c: o.name for c, o in overrides.items() if o.name is not None},
         pending_max=settings.memory.max_pending_changes,
         fingerprint=settings.fingerprint,
+    )
+
+
+def watch_rules(settings: Settings) -> WatchRules:
+    """Return from when on it is not normal that nothing moves."""
+    overrides = settings.cohorts.overrides.values()
+    ages_s = [o.max_age for o in overrides if o.max_age is not None]
+    oldest_s = max([settings.window.max_age, *ages_s])
+    delivery = settings.delivery
+    return WatchRules(
+        pending_max=settings.memory.max_pending_changes,
+        overdue_s=oldest_s + delivery.settle + delivery.request_timeout,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 from collections.abc import Callable
 
 from daemon import clocks
+from daemon.errors import KafkaUnavailable
 from daemon.kafka.complaints import Complaints
 from daemon.kafka.consumer import KafkaConsumer
 from daemon.kafka.intake import Intake
@@ -16,6 +18,11 @@ from daemon.status import Board
 
 # What is left of the grace after the drain: for the last commit and for leaving the group.
 LEAVE_S = 2.0
+
+# A topic that was complained of is looked for this often, with an answer within so long: the
+# client says once that it is missing, and nothing when it has come and is another replica's.
+LOOK_EVERY_S = 5.0
+LOOK_S = 1.0
 
 
 class IntakeThread(threading.Thread):
@@ -36,6 +43,7 @@ class IntakeThread(threading.Thread):
         self._board = board
         self._ended = ended
         self._complaints = Complaints()
+        self._look_at_s = 0.0
         self._deadline_s = math.inf
         self._stopping = threading.Event()
         self._log = get_logger()
@@ -75,12 +83,22 @@ class IntakeThread(threading.Thread):
     def _turn(self) -> int:
         handed_over = self._intake.turn()
         now_s = clocks.now_s()
-        heard = self._intake.heard + self._intake.committer.accepted
-        self._complaints.turn(self._consumer.client_events(), heard)
-        self._watch.client_trouble = self._complaints.trouble
-        view = self._watch.turn(now_s, held_elsewhere=bool(self._board.delivery.blocked))
+        self._hear(now_s)
+        delivery = self._board.delivery
+        waits = bool(delivery.blocked) or delivery.cohorts_in_backoff > 0
+        view = self._watch.turn(now_s, held_elsewhere=waits)
         if view is not None:
             self._board.pending_of_cohorts = self._watch.pending_of_cohorts
             self._board.publish_intake(view, now_s)
         self._board.intake_tick_s = now_s
         return handed_over
+
+    def _hear(self, now_s: float) -> None:
+        """Take in what the client complains of, and whether that is over."""
+        heard = self._intake.heard + self._intake.committer.accepted
+        self._complaints.turn(self._consumer.client_events(), heard)
+        if self._complaints.only_topics and now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_EVERY_S
+            with contextlib.suppress(KafkaUnavailable):
+                self._complaints.found(self._consumer.partition_counts(LOOK_S))
+        self._watch.client_trouble = self._complaints.trouble

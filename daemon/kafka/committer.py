@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from daemon.core.intent import Intent
 from daemon.core.model import Partition
@@ -30,6 +31,9 @@ _REFUSED = frozenset(
 )
 
 
+_Asked: TypeAlias = tuple[Intent, Commit]
+
+
 class Committer:
     """Commits per topic, one commit of a topic in flight.
 
@@ -45,7 +49,7 @@ class Committer:
         self._relay = relay
         self._log = FoldedLog(get_logger())
         self._every_s = min(COMMIT_EVERY_S_MAX, relay.lease.length_s / 3)
-        self._sent: dict[str, tuple[float, dict[Partition, Intent]]] = {}
+        self._sent: dict[str, tuple[float, dict[Partition, _Asked]]] = {}
         self._next_s: dict[str, float] = {}
         self._retry_s: dict[str, float] = {}
         self.committed: dict[Partition, int] = {}
@@ -79,21 +83,24 @@ class Committer:
         return urgent or now_s >= self._next_s.get(topic, -math.inf)
 
     def _send(self, partitions: Iterable[Partition], now_s: float) -> None:
-        intents = self._relay.intents(partitions, now_s)
-        for intent in intents:
+        commits = []
+        for intent in self._relay.intents(partitions, now_s):
             topic = intent.partition.topic
-            self._sent.setdefault(topic, (now_s, {}))[1][intent.partition] = intent
+            commits.append(_commit(intent))
+            asked = self._sent.setdefault(topic, (now_s, {}))[1]
+            asked[intent.partition] = (intent, commits[-1])
             self._next_s[topic] = now_s + self._every_s
-        self._consumer.commit([_commit(intent) for intent in intents])
+        self._consumer.commit(commits)
 
     def _take(self, result: CommitResult, now_s: float) -> None:
         partition = result.commit.partition
-        sent_at_s, intents = self._sent.get(partition.topic, (0.0, {}))
-        intent = intents.pop(partition, None)
-        if not intents:
-            self._sent.pop(partition.topic, None)
-        if intent is None:
-            return  # Of an assignment that is over.
+        sent_at_s, asked = self._sent.get(partition.topic, (0.0, {}))
+        intent, commit = asked.get(partition, (None, None))
+        if intent is None or commit is not result.commit:
+            return  # Of an assignment that is over; answers come back in any order.
+        del asked[partition]
+        if not asked:
+            del self._sent[partition.topic]
         if result.error is None:
             self._accepted([intent], sent_at_s)
         else:

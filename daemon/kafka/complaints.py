@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 from daemon.kafka.client_errors import ClientEvent
 from daemon.logs import FoldedLog, event, get_logger
@@ -83,7 +84,7 @@ class Complaints:
             remedy=remedy,
         )
 
-    def _recover(self, keys: Set[str]) -> None:
+    def _recover(self, keys: AbstractSet[str]) -> None:
         self._log.info(event.KAFKA_RECOVERED, after=sorted(keys))
         for key in keys:
             self._folded.forget(self._said.pop(key), key)

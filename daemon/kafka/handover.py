@@ -53,7 +53,7 @@ class Handover:
         owned = [p for p in partitions if p in self._relay.tenures]
         while self._clock() < deadline_s - self._request_s - _CONFIRM_S:
             self._submit(owned)
-            if not self._relay.flushes_touching(owned):
+            if not self._relay.flushes_touching(owned) and not self._queued(owned):
                 break
             self._wait(_STEP_S)
         self._abandon(owned, deadline_s)
@@ -68,6 +68,16 @@ class Handover:
     def _submit(self, partitions: Sequence[Partition]) -> None:
         for flush in self._relay.seal_partitions(partitions, self._clock()):
             self._line.submit(flush)
+
+    def _queued(self, partitions: Sequence[Partition]) -> bool:
+        """Tell whether a window of theirs waits only for another flush of its cohort to end."""
+        flying = {flush.cohort for flush in self._relay.in_flight.values()}
+        tenures = self._relay.tenures
+        wanted = {p for p in partitions if tenures[p].barrier_to is None}
+        return any(
+            window.cohort in flying and not wanted.isdisjoint(window.lanes)
+            for window in self._relay.waiting()
+        )
 
     def _abandon(self, partitions: Sequence[Partition], deadline_s: float) -> None:
         touching = self._relay.flushes_touching(partitions)

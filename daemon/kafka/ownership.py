@@ -19,10 +19,6 @@ from daemon.kafka.records import PartitionFault
 from daemon.kafka.starts import ASK_S, Found, Starts
 from daemon.logs import FoldedLog, event, get_logger
 
-# Where a partition is fetched from that can't begin yet: nowhere that yields records. It is
-# paused as well. librdkafka's OFFSET_END.
-_NOWHERE = -1
-
 # A question to a broker that did not answer is asked again after this.
 _ASK_AGAIN_S = 5.0
 
@@ -58,7 +54,9 @@ class Ownership:
     ) -> None:
         self.standing = Standing()
         self.assigned: set[Partition] = set()
-        self.paused: set[Partition] = set()  # As the consumer was told; kept here and by the intake.
+        self.paused: set[Partition] = (
+            set()
+        )  # As the consumer was told; kept here and by the intake.
         self.joined = False
         self.partitions_in_all = 0
         self._consumer = ports.consumer
@@ -72,21 +70,23 @@ class Ownership:
         self._log = get_logger()
         self._folded = FoldedLog(self._log)
         self._ask_at_s = 0.0
+        self._recount = False  # A rebalance may come of more partitions, and change our share.
 
     # What the consumer calls.
 
     def on_assign(self, partitions: Sequence[Partition]) -> None:
-        """Begin these where they may begin; what can't begin yet is tried again by `turn`."""
+        """Take these; `turn` begins them.
+
+        Nothing is asked here: a question inside the client's callback may end the process (the
+        binding forgets whose call it is in, and aborts at the next callback of the same poll).
+        """
         self.joined = True
         self.assigned.update(partitions)
+        self.standing.unstarted.update(dict.fromkeys(partitions, "not asked for yet"))
+        self._ask_at_s = self._clock()
+        self._recount = True
         self._metrics.rebalanced("assigned", len(partitions))
         self._log.info(event.PARTITIONS_ASSIGNED, partitions=[str(p) for p in partitions])
-        offsets = self._begin(partitions)
-        self._consumer.begin(offsets)
-        stopped = self.standing.stopped() | self._relay.to_pause()
-        paused = [p for p in partitions if p in stopped]
-        self._consumer.pause(paused)
-        self.paused.update(paused)  # Else nobody would know that it must be resumed.
         self._share()
 
     def on_revoke(self, partitions: Sequence[Partition]) -> None:
@@ -106,14 +106,16 @@ class Ownership:
     # What the intake calls.
 
     def turn(self, now_s: float) -> None:
-        """Try to begin what could not begin."""
-        waiting = [p for p in self.assigned if p in self.standing.unstarted]
-        if not waiting or now_s < self._ask_at_s:
+        """Begin what was assigned and may begin, each in its own time."""
+        waiting = sorted(p for p in self.assigned if p in self.standing.unstarted)
+        if not (waiting or self._recount) or now_s < self._ask_at_s:
             return
-        offsets = self._begin(waiting)
-        for partition in waiting:
-            if partition not in self.standing.unstarted:
-                self._consumer.seek(partition, offsets[partition])
+        self._consumer.begin(self._begin(waiting))
+        stopped = self.standing.stopped() | self._relay.to_pause()
+        paused = [p for p in waiting if p in stopped]
+        self._consumer.pause(paused)
+        self.paused.update(paused)  # Else nobody would know that it must be resumed.
+        self._share()
 
     def fault(self, fault: PartitionFault) -> None:
         """Park a partition whose position says nothing any more; the others go on."""
@@ -132,7 +134,7 @@ class Ownership:
         return min(1.0, len(self.assigned) / self.partitions_in_all)
 
     def _begin(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
-        """Start what can be started and return where each is to be fetched from."""
+        """Start what can be started and return where each of those is to be read from."""
         try:
             found = self._starts.find(partitions, self._clock())
             self.partitions_in_all = sum(self._consumer.partition_counts(ASK_S).values())
@@ -140,19 +142,21 @@ class Ownership:
             self._ask_at_s = self._clock() + _ASK_AGAIN_S
             self.standing.unstarted.update(dict.fromkeys(partitions, str(error)))
             self._folded.warning(event.KAFKA_ERROR, "begin", detail=str(error))
-            return dict.fromkeys(partitions, _NOWHERE)
+            return {}
+        self._recount = False
         self._folded.forget(event.KAFKA_ERROR, "begin")
-        return {partition: self._begin_one(partition, how) for partition, how in found.items()}
+        begun = {partition: self._begin_one(partition, how) for partition, how in found.items()}
+        return {partition: offset for partition, offset in begun.items() if offset is not None}
 
-    def _begin_one(self, partition: Partition, how: Found) -> int:
+    def _begin_one(self, partition: Partition, how: Found) -> int | None:
         self.standing.forget(partition)
         if isinstance(how, Foreign):
             self.standing.foreign[partition] = how.fingerprint
             self._log.error(event.FOREIGN_GROUP, partition=str(partition), belongs=how.fingerprint)
-            return _NOWHERE
+            return None
         if isinstance(how, Parked):
             self._park(partition, how.why)
-            return _NOWHERE
+            return None
         assert isinstance(how, Start)
         self._relay.assign({partition: how})
         waits_s = max(0.0, how.wait_until_s - self._clock())

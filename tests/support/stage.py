@@ -83,7 +83,9 @@ class Stage:
         self.partner_key.write_text(PARTNER_KEY)
         self.import_key.write_text(IMPORT_KEY)
         self.daemons: list[DaemonProcess] = []
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
+        self._producer = Producer(
+            {"bootstrap.servers": bootstrap, "linger.ms": 0, "enable.idempotence": True}
+        )
 
     # The daemon.
 

@@ -70,7 +70,9 @@ def produce(
 ) -> list[int]:
     """Append to one partition in order and return the offsets, all acknowledged."""
     offsets: list[int] = []
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "linger.ms": 0, "enable.idempotence": True}
+    )
 
     def delivered(error: object, message: Message) -> None:
         assert error is None, error

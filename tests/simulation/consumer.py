@@ -1,0 +1,300 @@
+"""A group member's client: a stand-in for the consumer, on the simulated log."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from daemon.core.model import Partition
+from daemon.errors import KafkaUnavailable
+from daemon.kafka.records import (
+    Commit,
+    CommitResult,
+    Committed,
+    EndOfPartition,
+    Polled,
+    RebalanceListener,
+    Run,
+)
+from tests.simulation.channel import Channel
+from tests.simulation.coordinator import Coordinator
+from tests.simulation.log import Log
+from tests.simulation.scenario import POLL_S
+from tests.simulation.world import Waiter, World
+
+# How long a question waits for a broker that is silent.
+_ASKED_S = 1.5
+
+
+class Owner(Waiter, Protocol):
+    """The process around a client."""
+
+    name: str
+    dead: bool
+
+    @property
+    def reachable(self) -> bool:
+        """It and the brokers hear each other."""
+
+    def guard(self, do: Callable[[], None]) -> Callable[[], None]: ...
+    def entered(self, what: str) -> None:
+        """It is inside a call of the group: here a process may be killed."""
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where reading of a partition stands."""
+
+    position: int
+    heard: bool = False
+    paused: bool = False
+    told_end: int = -1
+    known_end: int = -1
+
+
+class Consumer:
+    """One thread calls it. Rebalances are served inside `poll_runs` and `close`."""
+
+    def __init__(self, world: World, owner: Owner, log: Log, coordinator: Coordinator) -> None:
+        self.name = owner.name
+        self.assigned: set[Partition] = set()
+        self.member = 0
+        self.polled_at_s = world.now
+        self.lost_here = False  # The client itself has noticed that its session is over.
+        self._world = world
+        self._owner = owner
+        self._log = log
+        self._coordinator = coordinator
+        self._channel = Channel(world, owner, coordinator)
+        self._listener: RebalanceListener
+        self._cursors: dict[Partition, Cursor] = {}
+        self._inbox: deque[tuple[str, Sequence[Partition]]] = deque()
+        self._expelled = False
+        self._epoch = 0
+        self._joining = False
+
+    # What the coordinator says.
+
+    def admitted(self, member: int) -> None:
+        self.member, self._epoch, self._joining = member, 1, False
+
+    def told(self, member: int, what: str, partitions: Sequence[Partition]) -> None:
+        """The coordinator gives or takes; the client hears of it with its next heartbeat."""
+        epoch = self._coordinator.epoch(member)
+        listed = tuple(partitions)
+
+        def heard() -> None:
+            if self.member == member and not self._expelled:
+                self._epoch = max(self._epoch, epoch)
+                self._inbox.append((what, listed))
+
+        self._channel.back(heard)
+
+    def expelled(self, member: int) -> None:
+        if self.member == member:
+            self._expelled = True
+
+    def polls_late(self) -> bool:
+        """Tell whether the client leaves because nobody polls it."""
+        if self._owner.dead or self._owner.frozen:
+            return False
+        return self._world.now - self.polled_at_s > POLL_S
+
+    # Reading.
+
+    def subscribe(self, listener: RebalanceListener) -> None:
+        """Join the group, some time from now."""
+        self._listener = listener
+        self._join()
+
+    def _join(self) -> None:
+        if self._joining or self.member:
+            return
+        self._joining = True
+        self._channel.there(lambda: self._coordinator.join(self))
+
+    def poll_runs(self, max_records: int, timeout_s: float) -> list[Polled]:
+        """Serve the group, then return what is there. It never waits: turns are paced outside."""
+        self._owner.check_alive()
+        self.polled_at_s = self._world.now
+        reachable = self._owner.reachable
+        if self.lost_here or (self._expelled and reachable and self._world.chance(0.3)):
+            self._lose()
+        if not reachable:
+            return []
+        self._join()
+        if self._inbox and not self._expelled and self._world.chance(0.8):
+            self._serve(*self._inbox.popleft())
+        return self._fetch(max_records)
+
+    def _lose(self) -> None:
+        self.lost_here = self._expelled = False
+        self._inbox.clear()
+        self._coordinator.abandoned(self.member)
+        self.member, self._epoch = 0, 0
+        lost = sorted(self.assigned)
+        self.assigned.clear()
+        if lost:
+            self._world.note("on_lost", self.name, *map(str, lost))
+            self._world.sometimes("on_lost")
+            self._listener.on_lost(lost)
+        for partition in lost:
+            self._cursors.pop(partition, None)
+
+    def _serve(self, what: str, partitions: Sequence[Partition]) -> None:
+        if what == "assign":
+            self.assigned.update(partitions)
+            self._world.note("on_assign", self.name, *map(str, partitions))
+            self._listener.on_assign(partitions)
+            return
+        mine = [p for p in partitions if p in self.assigned]
+        member = self.member
+        self._world.note("on_revoke", self.name, *map(str, mine))
+        self._owner.entered("revoke")
+        self._listener.on_revoke(mine)
+        self._world.note("revoked", self.name, *map(str, mine))
+        self.assigned.difference_update(mine)
+        for partition in mine:
+            self._cursors.pop(partition, None)
+        self._channel.there(lambda: self._coordinator.given_back(member, mine))
+
+    def _fetch(self, max_records: int) -> list[Polled]:
+        world = self._world
+        polled: list[Polled] = []
+        left = max_records
+        order = list(self._cursors.items())
+        world.rng.shuffle(order)
+        for partition, cursor in order:
+            if cursor.paused or cursor.position < 0 or left <= 0 or world.chance(0.2):
+                continue
+            cursor.known_end = self._log.end[partition]
+            records = self._log.read(partition, cursor.position, world.rng.randint(1, left))
+            if records:
+                left -= len(records)
+                next_offset = records[-1].offset() + 1
+                polled.append(Run(partition, records, records[0].offset(), next_offset, 0))
+                cursor.position = next_offset
+                cursor.heard = True
+            elif cursor.told_end != cursor.known_end:
+                cursor.told_end = cursor.position = cursor.known_end
+                cursor.heard = True
+                polled.append(EndOfPartition(partition, cursor.known_end))
+        return polled
+
+    def begin(self, offsets: Mapping[Partition, int]) -> None:
+        """Read assigned partitions from these offsets."""
+        for partition, offset in offsets.items():
+            if partition in self.assigned and partition not in self._cursors:
+                self._cursors[partition] = Cursor(offset)
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Read on from another offset; the end of the log is told again."""
+        cursor = self._cursors.get(partition)
+        if cursor is not None:
+            self._cursors[partition] = Cursor(offset, paused=cursor.paused)
+
+    def pause(self, partitions: Sequence[Partition]) -> None:
+        """Hand out nothing of these."""
+        for partition in partitions:
+            if partition in self._cursors:
+                self._world.sometimes("paused")
+                self._cursors[partition].paused = True
+
+    def resume(self, partitions: Sequence[Partition]) -> None:
+        """Undo `pause`."""
+        for partition in partitions:
+            if partition in self._cursors:
+                self._cursors[partition].paused = False
+
+    def position(self, partition: Partition) -> int | None:
+        """Return the next offset to be read, None before the first."""
+        cursor = self._cursors.get(partition)
+        return cursor.position if cursor is not None and cursor.heard else None
+
+    def end_offset(self, partition: Partition) -> int | None:
+        """Return the log's end as last seen in a fetch."""
+        cursor = self._cursors.get(partition)
+        return cursor.known_end if cursor is not None and cursor.known_end >= 0 else None
+
+    # Committing.
+
+    def commit(self, commits: Sequence[Commit]) -> None:
+        """Send without waiting, one request a topic."""
+        self._owner.check_alive()
+        topics: dict[str, list[Commit]] = {}
+        for commit in commits:
+            if commit.partition in self.assigned:
+                topics.setdefault(commit.partition.topic, []).append(commit)
+            else:
+                self._channel.results.append(CommitResult(commit, "_ASSIGNMENT_LOST"))
+        for ours in topics.values():
+            self._channel.send(self.member, self._epoch, ours)
+
+    def commit_results(self) -> list[CommitResult]:
+        """Return the answers that came since the last call."""
+        found, self._channel.results = self._channel.results, []
+        return found
+
+    def commit_now(self, commits: Sequence[Commit]) -> list[CommitResult]:
+        """Send and wait."""
+        self._owner.check_alive()
+        ours = [commit for commit in commits if commit.partition in self.assigned]
+        results = [
+            CommitResult(commit, "_ASSIGNMENT_LOST") for commit in commits if commit not in ours
+        ]
+        return results + self._channel.send_and_wait(self.member, self._epoch, ours)
+
+    # Asking.
+
+    def _ask(self, timeout_s: float) -> None:
+        self._owner.check_alive()
+        until_s = self._world.now + min(timeout_s, _ASKED_S)
+        if self._world.chance(0.3):
+            self._world.wait(self._owner, lambda: False, self._world.now + 0.05)
+        if not self._answered():
+            self._world.wait(self._owner, self._answered, until_s)
+        if not self._answered():
+            self._world.sometimes("kafka_unavailable")
+            raise KafkaUnavailable("nobody answers")
+
+    def _answered(self) -> bool:
+        return self._owner.reachable and not self._coordinator.silent
+
+    def committed(
+        self, partitions: Sequence[Partition], timeout_s: float
+    ) -> dict[Partition, Committed | None]:
+        """Ask the coordinator."""
+        self._ask(timeout_s)
+        return {partition: self._coordinator.offsets.get(partition) for partition in partitions}
+
+    def partition_counts(self, timeout_s: float) -> dict[str, int]:
+        """Return the partitions of each topic."""
+        self._ask(timeout_s)
+        topics = [partition.topic for partition in self._log.end]
+        return {topic: topics.count(topic) for topic in topics}
+
+    def topic_ids(self, timeout_s: float) -> dict[str, str]:
+        """Return the id of each topic; not every broker tells it."""
+        self._ask(timeout_s)
+        return {partition.topic: f"id-{partition.topic}" for partition in self._log.end}
+
+    def log_range(self, partition: Partition, timeout_s: float) -> tuple[int, int]:
+        """Return the first offset and the end of the log."""
+        self._ask(timeout_s)
+        return 0, self._log.end[partition]
+
+    def offset_at(self, partition: Partition, timestamp_ms: int, timeout_s: float) -> int:
+        raise NotImplementedError  # No world starts at a time.
+
+    def close(self) -> None:
+        """Give back what is ours, and leave."""
+        self._owner.check_alive()
+        if self.assigned:
+            self._owner.entered("close")
+            mine = sorted(self.assigned)
+            self._listener.on_revoke(mine)
+            self.assigned.clear()
+            self._cursors.clear()
+        self._channel.there(lambda: self._coordinator.leave(self.member), even_gone=True)

@@ -1,0 +1,180 @@
+"""Dead letters, records read, and counters: the small ports of an intake, simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from daemon.core.model import ChangeSet, Flush, Outcome, Partition
+from daemon.kafka.decode import Decoded
+from daemon.kafka.letters import Letter
+from daemon.kafka.records import Reason, Reject, Run
+from tests.simulation.log import Entry, Log
+from tests.simulation.oracle import Oracle
+from tests.simulation.scenario import Key
+from tests.simulation.world import Waiter, World
+
+
+class Owner(Waiter, Protocol):
+    """The process around an outbox."""
+
+    def guard(self, do: Callable[[], None]) -> Callable[[], None]: ...
+
+
+@dataclass(slots=True)
+class Mailbox:
+    """What the dead-letter topic holds, for all processes, and whether it can be written."""
+
+    world: World
+    oracle: Oracle
+    out_until_s: float = 0.0
+
+    def write(self, what: tuple[Key, int] | tuple[Partition, int]) -> None:
+        """Note a letter that was acknowledged."""
+        head, offset = what
+        if isinstance(head, Partition):
+            self.oracle.broken_lettered.add((head, offset))
+        else:
+            self.oracle.lettered(head, offset)
+        self.world.note("letter", *what)
+
+
+class Maker:
+    """Makes letters whose value is a number; what it stands for is kept beside."""
+
+    def __init__(self, log: Log) -> None:
+        self.meant: list[tuple[Key, int] | tuple[Partition, int]] = []
+        self._log = log
+
+    def of_record(self, reject: Reject) -> Letter:
+        """Return the letter of a broken record."""
+        return self._letter((reject.partition, reject.offset))
+
+    def of_refusal(self, flush: Flush, outcome: Outcome) -> Iterable[tuple[str, Letter]]:
+        """Return a letter for each member refused."""
+        for refusal in outcome.refused:
+            for member in refusal.changes:
+                lane = next(lane for lane in flush.lanes if member in lane.changes)
+                key = (flush.cohort, member)
+                found = self._log.below(key, lane.top)
+                assert found is not None
+                yield refusal.reason, self._letter((key, found[0]))
+
+    def _letter(self, what: tuple[Key, int] | tuple[Partition, int]) -> Letter:
+        self.meant.append(what)
+        return Letter(None, str(len(self.meant) - 1).encode(), ())
+
+
+class Outbox:
+    """A producer: takes letters, and has them acknowledged some time later."""
+
+    def __init__(self, mailbox: Mailbox, owner: Owner, maker: Maker) -> None:
+        self._mailbox = mailbox
+        self._world = mailbox.world
+        self._owner = owner
+        self._maker = maker
+        self._open: set[int] = set()
+        self._acknowledged: list[int] = []
+        self._tickets = 0
+
+    @property
+    def trouble(self) -> str | None:
+        """Why letters can't be written now."""
+        return "out" if self._world.now < self._mailbox.out_until_s else None
+
+    def send(self, letter: Letter) -> int:
+        """Take a letter; it is written even if the process dies at once."""
+        self._owner.check_alive()
+        self._tickets += 1
+        ticket = self._tickets
+        self._open.add(ticket)
+        meant = self._maker.meant[int(letter.value or b"0")]
+        at_s = max(self._world.now, self._mailbox.out_until_s) + self._world.rng.uniform(0.005, 0.3)
+
+        def written() -> None:
+            self._mailbox.write(meant)
+            self._owner.guard(lambda: self._heard(ticket))()
+
+        self._world.at(at_s, written)
+        return ticket
+
+    def _heard(self, ticket: int) -> None:
+        self._open.discard(ticket)
+        self._acknowledged.append(ticket)
+
+    def poll(self) -> list[int]:
+        """Return what was acknowledged since the last call."""
+        found, self._acknowledged = self._acknowledged, []
+        return found
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait for all acknowledgements."""
+        self._world.wait(self._owner, lambda: not self._open, self._world.now + timeout_s)
+        return not self._open
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+
+
+class SimpleDecoder:
+    """Reads a run of entries, record by record."""
+
+    def decode(self, run: Run, *, stop_at_reject: bool = False) -> Decoded:
+        """Return changes and rejects of a run."""
+        assert not stop_at_reject, "the simulation has a dead-letter topic"
+        changes: dict[str, dict[object, bool]] = {}
+        rejects = []
+        count = 0
+        for record in run.records:
+            assert isinstance(record, Entry)
+            if record.key_of is None:
+                detail = "broken"
+                rejects.append(
+                    Reject(run.partition, record.offset(), Reason.INVALID_RECORD, detail)
+                )
+                continue
+            cohort, member = record.key_of
+            changes.setdefault(cohort, {})[member] = record.add
+            count += 1
+        change_set = ChangeSet(
+            run.partition,
+            run.first_offset,
+            run.next_offset,
+            changes,  # type: ignore[arg-type]
+            count=count,
+            names={cohort: f"name of {cohort}" for cohort in changes},
+            leader_epoch=run.leader_epoch,
+        )
+        return Decoded(change_set, tuple(rejects))
+
+
+class SilentMetrics:
+    """Takes every call of the intake's metrics, and counts the few that show what happened."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.barrier_opened = Counted(world, "barrier_opened_by_memory")
+        self.unclean_handovers = Counted(world, "unclean_takeover")
+        self.changes_superseded = Counted(world, "superseded")
+        self.lane_disagreements = Counted(world, "lanes_disagree")
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return _ignore
+
+
+class Counted:
+    """A counter that is one of the world's."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world = world
+        self._name = name
+
+    def inc(self, count: float = 1) -> None:
+        """Count."""
+        if count:
+            self._world.sometimes(self._name, int(count))
+
+
+def _ignore(*_args: object, **_fields: object) -> None:
+    return

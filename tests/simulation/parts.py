@@ -1,0 +1,122 @@
+"""What a simulated daemon is made of: the real core and intake, on simulated ports."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from daemon.core.backoff import Backoff
+from daemon.core.delivery import Delivery, DeliveryRules
+from daemon.core.lease import Lease, lease_length_s
+from daemon.core.model import Changes, Lane, Partition
+from daemon.core.pacer import Budget
+from daemon.core.queue import WindowRules
+from daemon.core.relay import Relay, RelayRules
+from daemon.core.takeover import Destination
+from daemon.kafka.decode import Decoder
+from daemon.kafka.intake import Intake, IntakeRules
+from daemon.kafka.letters import Letters
+from daemon.kafka.ports import Ports
+from daemon.kafka.starts import FirstStart, Starts
+from daemon.metrics import Metrics
+from tests.simulation import consumer, scenario, wire
+from tests.simulation.braze import Braze
+from tests.simulation.consumer import Consumer
+from tests.simulation.coordinator import Coordinator
+from tests.simulation.log import Log
+from tests.simulation.oracle import Oracle
+from tests.simulation.outbox import Mailbox, Maker, Outbox, SilentMetrics, SimpleDecoder
+from tests.simulation.wire import Dispatcher, Line
+from tests.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all processes of a world share."""
+
+    world: World
+    log: Log
+    oracle: Oracle
+    coordinator: Coordinator
+    braze: Braze
+    mailbox: Mailbox
+
+
+class WatchedRelay(Relay):
+    """Tells where memory opened a barrier, since what is then sent may show old states."""
+
+    opened: Callable[[Partition, float], None]
+    was_put_back: Callable[[], None]
+
+    def _put_back(self, cohort: str, lane: Lane, left: Changes) -> int | None:
+        needless = super()._put_back(cohort, lane, left)
+        if needless != lane.ticket:
+            self.was_put_back()
+        return needless
+
+    def relieve(self, *, held: bool = False) -> Partition | None:
+        """Do as a relay does, and tell."""
+        bounds = {p: tenure.barrier_to for p, tenure in self.tenures.items()}
+        partition = super().relieve(held=held)
+        if partition is not None:
+            self.opened(partition, bounds[partition] or 0.0)
+        return partition
+
+
+class Owner(consumer.Owner, wire.Owner, Protocol):
+    """The process they belong to."""
+
+    def opened(self, partition: Partition, bound: float) -> None:
+        """Memory opened a barrier that stood at `bound`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Those of one daemon that are looked at from outside."""
+
+    consumer: Consumer
+    dispatcher: Dispatcher
+    relay: Relay
+    intake: Intake
+
+
+def _delivery(world: World) -> Delivery:
+    limits = world.plan.limits
+    rules = DeliveryRules(
+        slots=limits.slots,
+        settle_s=scenario.SETTLE_S,
+        backoff=Backoff(0.2, 4.0),
+        announce=limits.announce,
+        budget=Budget(limits.per_hour, burst=limits.slots),
+    )
+    return Delivery(rules, world.rng.random, world.now)
+
+
+def _relay(world: World, owner: Owner) -> Relay:
+    limits = world.plan.limits
+    length_s = lease_length_s(scenario.SESSION_S, scenario.HEARTBEAT_S, scenario.REQUEST_S)
+    windows = WindowRules(limits.window_age_s, limits.window_changes)
+    rules = RelayRules(windows, pending_max=limits.pending_max, fingerprint=scenario.FINGERPRINT)
+    relay = WatchedRelay(rules, Lease(length_s))
+    relay.opened = owner.opened
+    relay.was_put_back = functools.partial(world.sometimes, "put_back")
+    return relay
+
+
+def build(around: Surroundings, owner: Owner) -> Parts:
+    """Put a daemon together."""
+    world = around.world
+    client = Consumer(world, owner, around.log, around.coordinator)
+    dispatcher = Dispatcher(world, owner, _delivery(world), around.oracle, around.braze)
+    metrics = cast("Metrics", SilentMetrics(world))
+    ports = Ports(client, Line(world, owner, dispatcher), lambda: world.now, metrics)
+    relay = _relay(world, owner)
+    maker = Maker(around.log)
+    letters = Letters(Outbox(around.mailbox, owner, maker), maker, relay, metrics)
+    starts = Starts(client, Destination(scenario.FINGERPRINT, scenario.SETTLE_S), FirstStart())
+    rules = IntakeRules(world.plan.limits.poll_max, request_s=scenario.REQUEST_S)
+    decoder = cast("Decoder", SimpleDecoder())
+    intake = Intake(rules, ports, relay, letters, starts, lambda _topic: decoder)
+    return Parts(client, dispatcher, relay, intake)
