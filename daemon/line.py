@@ -26,8 +26,12 @@ class ThreadLine:
 
     def capacity(self) -> int:
         """Return how many flushes could be sent from at once, less those still on the line."""
-        capacity, taken = self._dispatcher.published
-        return capacity - (self._submitted - taken)
+        published = self._dispatcher.published
+        return published.capacity - (self._submitted - published.taken)
+
+    def suspects(self) -> frozenset[int]:
+        """Return the flushes that were refused while nothing shows that Braze takes others."""
+        return self._dispatcher.published.unproven
 
     def submit(self, flush: Flush) -> None:
         """Hand over a flush."""

@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from daemon.braze.body import encode_update
 from daemon.braze.watch import DeliveryWatch
@@ -32,11 +32,18 @@ class Slot(Protocol):
         """Close the connection."""
 
 
+class Published(NamedTuple):
+    """What the intake may read at any time: replaced whole, so it is one consistent picture."""
+
+    capacity: int = 0  # Flushes that could be sent from at once,
+    taken: int = 0  # when so many had been taken.
+    unproven: frozenset[int] = frozenset()  # Flushes refused while nothing was accepted.
+
+
 class Dispatcher:
     """Starts attempts whenever something may have changed, and tells of flushes that ended.
 
-    All methods belong to the event loop's thread. `published` may be read from any: the number
-    of flushes that could be sent from at once, and how many had been taken when that was true.
+    All methods belong to the event loop's thread; `published` may be read from any.
     """
 
     def __init__(
@@ -48,7 +55,7 @@ class Dispatcher:
         clock: Callable[[], float],
         unix_clock: Callable[[], float],
     ) -> None:
-        self.published = (0, 0)
+        self.published = Published()
         self.crashed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._delivery = delivery
         self._slots = tuple(slots)
@@ -104,7 +111,8 @@ class Dispatcher:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._wake_later(now_s)
-        self.published = (self._delivery.capacity(now_s), self._taken)
+        delivery = self._delivery
+        self.published = Published(delivery.capacity(now_s), self._taken, delivery.unproven())
 
     def _wake_later(self, now_s: float) -> None:
         if self._timer is not None:

@@ -85,6 +85,10 @@ class Delivery:
         idle = sum(not sender.wire for sender in self.lineup.ready.values())
         return max(0, self._rules.slots - self.on_wire - idle)
 
+    def unproven(self) -> frozenset[int]:
+        """Return the flushes that were refused while nothing shows that Braze takes others."""
+        return frozenset(self.lineup.suspects) if self.health.refusing else frozenset()
+
     # What comes in.
 
     def submit(self, flush: Flush) -> None:

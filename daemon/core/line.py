@@ -18,6 +18,9 @@ class Line(Protocol):
     def capacity(self) -> int:
         """Return how many more flushes could be sent from at once."""
 
+    def suspects(self) -> frozenset[int]:
+        """Return the flushes that were refused while nothing shows that Braze takes others."""
+
     def submit(self, flush: Flush) -> None:
         """Hand over a flush; exactly one outcome of it comes back."""
 

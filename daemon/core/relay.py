@@ -16,7 +16,7 @@ from daemon.core.model import Changes, ChangeSet, Flush, Lane, Outcome, Partitio
 from daemon.core.queue import WindowQueue, WindowRules
 from daemon.core.settling import Settling
 from daemon.core.tenure import Start, Tenure
-from daemon.core.window import LANE_COST, Window, merge
+from daemon.core.window import LANE_COST, OpenLane, Window, merge
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,7 @@ class Relay:
 
     def release(self, partition: Partition, ticket: int) -> None:
         """End such a hold. Does nothing when the partition has been given up since."""
-        tenure = self._tenures.get(partition)
-        if tenure is not None:
+        if tenure := self._tenures.get(partition):
             tenure.ledger.release(ticket)
 
     def advance(self, partition: Partition, position: int) -> None:
@@ -130,14 +129,12 @@ class Relay:
 
     def saw_end(self, partition: Partition, end: int) -> None:
         """A fetch has shown where the log ends."""
-        tenure = self._tenures.get(partition)
-        if tenure is not None:
+        if tenure := self._tenures.get(partition):
             tenure.saw_end_of_log(end)
 
     def reached_end(self, partition: Partition) -> None:
         """All there is has been absorbed, so nothing of a replay is missing."""
-        tenure = self._tenures.get(partition)
-        if tenure is not None:
+        if tenure := self._tenures.get(partition):
             tenure.open_barrier()
 
     # What goes out.
@@ -166,11 +163,7 @@ class Relay:
     def _seal_window(self, window: Window, now_s: float) -> Flush | None:
         if window.cohort in self._flight_of or now_s < window.held_until_s:
             return None
-        ready = [
-            lane
-            for lane in window.lanes.values()
-            if self._tenures[lane.partition].may_seal(lane.top, now_s)
-        ]
+        ready = self._ready(window, now_s)
         if not ready:
             return None
         changes, disagreements = merge(ready)
@@ -181,6 +174,10 @@ class Relay:
         self.tally.disagreements += disagreements
         lanes = self._queue.take(window, [lane.partition for lane in ready], now_s)
         return self._launch(window.cohort, lanes, changes)
+
+    def _ready(self, window: Window, now_s: float) -> list[OpenLane]:
+        lanes = window.lanes.values()
+        return [e for e in lanes if self._tenures[e.partition].may_seal(e.top, now_s)]
 
     def _launch(self, cohort: str, lanes: tuple[Lane, ...], changes: Changes) -> Flush:
         name = self._rules.names.get(cohort) or self._names.get(cohort) or cohort
@@ -258,8 +255,7 @@ class Relay:
     def to_pause(self) -> set[Partition]:
         """Return what must not be read on: at the cap everything, before it what can drain.
 
-        A partition behind its barrier can't drain before it has been read up to it, so it is
-        paused last.
+        A partition behind its barrier can't drain before it is read up to there: it comes last.
         """
         if not self._saturated:
             return set()
@@ -289,11 +285,15 @@ class Relay:
         elif self.pending <= self._rules.pending_max // 2:
             self._saturated = False
 
-    # Read-outs.
-
     def waiting(self) -> Iterable[Window]:
         """Yield the open windows, for those who show them."""
         return self._queue.windows()
+
+    def with_more_to_send(self, flush_ids: Iterable[int], now_s: float) -> list[int]:
+        """Return those flushes whose cohort has gathered more that may leave."""
+        ids = {self._flights[i].cohort: i for i in flush_ids if i in self._flights}
+        heads = (w for w in self._queue.heads() if w.cohort in ids)
+        return [ids[w.cohort] for w in heads if self._ready(w, now_s)]
 
 
 def _cost(flush: Flush) -> int:

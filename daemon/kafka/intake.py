@@ -110,6 +110,7 @@ class Intake:
         self._follow_positions()
         self._handover.finish_flushes()
         self._match_pause()
+        self._call_back_suspects()
         self.committer.turn(now_s)
         return self._hand_over()
 
@@ -205,6 +206,16 @@ class Intake:
         if flights != self._flights:
             self._flights, self._flights_since_s = flights, now_s
         return now_s - self._flights_since_s >= FLIGHTS_HELD_S
+
+    def _call_back_suspects(self) -> None:
+        """Call back what was refused alone, where its cohort has more to send by now.
+
+        Sent together, the rest shows whether Braze takes it, so a single cohort with a single bad
+        member can't hold for ever for want of evidence (G12).
+        """
+        suspects = self._line.suspects()
+        if suspects:
+            self._line.abandon(self.relay.with_more_to_send(suspects, self._clock()))
 
     def _hand_over(self) -> int:
         flushes = self.relay.seal(

@@ -94,6 +94,12 @@ def _live(around: Surroundings, verdict: Verdict) -> None:
     quiet: Callable[[], bool] = lambda: (  # noqa: E731
         all(process.quiet for process in faults.living) and not any(oracle.undone())
     )
+    # Producers go on, if slowly: who was refused alone is refused for good only while Braze
+    # takes others (G12), so a world that fell silent for ever would rightly wait for ever.
+    while world.now < healed_at_s + HEALED_WITHIN_S - 60 and not world.run_until(
+        world.now + 20.0, quiet
+    ):
+        producer.probe()
     if not world.run_until(healed_at_s + HEALED_WITHIN_S, quiet):
         left = ", ".join(oracle.undone()) or "windows or flushes are left"
         raise Violation(

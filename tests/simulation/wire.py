@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from daemon.braze.dispatcher import Published
 from daemon.core.delivery import Attempt, Delivery
 from daemon.core.model import Flush, Outcome, Partition
 from daemon.core.verdict import Answer, Verdict
@@ -42,7 +43,7 @@ class Dispatcher:
     def __init__(
         self, world: World, owner: Owner, delivery: Delivery, oracle: Oracle, braze: Braze
     ) -> None:
-        self.published = (0, 0)
+        self.published = Published()
         self.on_wire: dict[int, Request | None] = {}
         limits = world.plan.limits
         self._bucket = Bucket(world, limits.slots, limits.per_hour)
@@ -86,7 +87,8 @@ class Dispatcher:
         if at_s < math.inf and at_s != self._wake_at_s:
             self._wake_at_s = at_s
             self._world.at(max(now_s + 0.001, at_s), self._owner.guard(lambda: self._woken(at_s)))
-        self.published = (self._delivery.capacity(now_s), self._taken)
+        delivery = self._delivery
+        self.published = Published(delivery.capacity(now_s), self._taken, delivery.unproven())
 
     def _woken(self, at_s: float) -> None:
         if at_s == self._wake_at_s:
@@ -149,8 +151,12 @@ class Line:
 
     def capacity(self) -> int:
         """Return how many flushes could be sent from at once, less those still on the line."""
-        capacity, taken = self._dispatcher.published
-        return capacity - (self._submitted - taken)
+        published = self._dispatcher.published
+        return published.capacity - (self._submitted - published.taken)
+
+    def suspects(self) -> frozenset[int]:
+        """Return the flushes that were refused while nothing shows that Braze takes others."""
+        return self._dispatcher.published.unproven
 
     def submit(self, flush: Flush) -> None:
         """Hand over a flush."""

@@ -291,3 +291,29 @@ def test_the_opposite_of_what_was_ambiguous_waits_until_it_has_settled() -> None
 
     assert not early
     assert due[0].changes == {"ann": False}
+
+
+def test_a_flush_has_more_to_send_once_its_cohort_has_gathered_more_that_may_leave() -> None:
+    relay = relay_of()
+    relay.absorb(run_of({"gold": {"ann": True}}, 0), 0.0)
+    relay.absorb(run_of({"vip": {"eve": True}}, 1), 0.0)
+    gold, vip = sorted(seal_all(relay), key=lambda flush: flush.cohort)
+
+    before = relay.with_more_to_send([gold.id, vip.id], 1.0)
+    relay.absorb(run_of({"gold": {"bob": True}}, 2), 1.0)
+    after = relay.with_more_to_send([gold.id, vip.id], 1.0)
+
+    assert before == []
+    assert after == [gold.id]
+
+
+def test_what_is_called_back_leaves_again_together_with_what_was_gathered_since() -> None:
+    relay = relay_of()
+    relay.absorb(run_of({"gold": {"ann": True}}, 0), 0.0)
+    (flush,) = seal_all(relay)
+    relay.absorb(run_of({"gold": {"bob": True}}, 1), 1.0)
+
+    relay.complete(abandoned(flush), 2.0)
+
+    (again,) = relay.seal(3.0, capacity=1)
+    assert again.changes == {"ann": True, "bob": True}
