@@ -14,6 +14,7 @@ from daemon.kafka.consumer import KafkaConsumer
 from daemon.kafka.intake import Intake
 from daemon.kafka.watch import IntakeWatch
 from daemon.logs import event, get_logger
+from daemon.reasons import CREDENTIALS
 from daemon.status import Board
 
 # What is left of the grace after the drain: for the last commit and for leaving the group.
@@ -74,11 +75,23 @@ class IntakeThread(threading.Thread):
         self._intake.draining = True
         handed_over = self._turn()
         while not self._intake.drained(handed_over):
-            if clocks.now_s() >= self._deadline_s - LEAVE_S - self._intake.request_s:
+            if self._refused():
+                # Nobody corrects a key while we stop: what is held is abandoned at once (G14).
+                self._deadline_s = min(self._deadline_s, clocks.now_s() + self._leaving_s)
+            if clocks.now_s() >= self._deadline_s - self._leaving_s:
                 self._log.warning(event.DRAIN_DEADLINE, pending=self._intake.relay.pending)
                 return
             handed_over = self._turn()
         self._log.info(event.DRAIN_FINISHED, pending=self._intake.relay.pending)
+
+    @property
+    def _leaving_s(self) -> float:
+        return LEAVE_S + self._intake.request_s
+
+    def _refused(self) -> bool:
+        """Tell whether Braze refuses everything, and nothing is on the wire."""
+        delivery = self._board.delivery
+        return bool(delivery.blocked.keys() & CREDENTIALS) and not delivery.in_flight
 
     def _turn(self) -> int:
         handed_over = self._intake.turn()

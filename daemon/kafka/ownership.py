@@ -110,11 +110,13 @@ class Ownership:
         waiting = sorted(p for p in self.assigned if p in self.standing.unstarted)
         if not (waiting or self._recount) or now_s < self._ask_at_s:
             return
-        self._consumer.begin(self._begin(waiting))
-        stopped = self.standing.stopped() | self._relay.to_pause()
-        paused = [p for p in waiting if p in stopped]
+        begun = self._begin(waiting)
+        self._consumer.begin(begun)
+        full = self._relay.to_pause()
+        paused = [partition for partition in begun if partition in full]
         self._consumer.pause(paused)
-        self.paused.update(paused)  # Else nobody would know that it must be resumed.
+        self.paused.difference_update(begun)  # What was begun is not paused, but for these.
+        self.paused.update(paused)
         self._share()
 
     def fault(self, fault: PartitionFault) -> None:

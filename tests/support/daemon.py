@@ -112,7 +112,8 @@ class DaemonProcess:
             status = self.status()
             return status if check(status) else None
 
-        return self._told(what, found, timeout_s)
+        status: dict[str, Any] = self._told(what, found, timeout_s)
+        return status
 
     def wait_until_assigned(self, partitions: int, timeout_s: float = WAIT_S) -> dict[str, Any]:
         """Return when it reads so many partitions, none of which waits for anything."""

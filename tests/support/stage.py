@@ -84,7 +84,12 @@ class Stage:
         self.import_key.write_text(IMPORT_KEY)
         self.daemons: list[DaemonProcess] = []
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "linger.ms": 0, "enable.idempotence": True}
+            {
+                "bootstrap.servers": bootstrap,
+                "linger.ms": 0,
+                "log_level": 0,
+                "enable.idempotence": True,
+            }
         )
 
     # The daemon.
@@ -189,9 +194,16 @@ class Stage:
 
     # Braze.
 
-    def wait_members(self, timeout_s: float = 30.0, **cohorts: set[Any]) -> None:
-        """Return when these cohorts have exactly these members."""
-        wanted = {name: frozenset(members) for name, members in cohorts.items()}
+    def wait_members(
+        self,
+        more: Mapping[str, set[Any]] | None = None,
+        /,
+        *,
+        timeout_s: float = 30.0,
+        **cohorts: set[Any],
+    ) -> None:
+        """Return when these cohorts have exactly these members; others are not looked at."""
+        wanted = {name: frozenset(members) for name, members in {**(more or {}), **cohorts}.items()}
 
         def equal() -> bool:
             found = self.simulator.cohorts()

@@ -1,0 +1,63 @@
+"""The whole daemon: several of one group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.processes import wait_until
+from tests.support.stage import add
+
+if TYPE_CHECKING:
+    from tests.support.stage import Stage
+
+WHOLE_BUDGET = 250_000 * 0.9 * 0.97 / 3600
+
+
+def test_two_share_partitions_and_quota_and_a_rolling_stop_repeats_nothing(
+    wide_stage: Stage,
+) -> None:
+    stage = wide_stage
+    first = stage.start()
+    alone = first.wait_until_assigned(4)
+    assert alone["quota"]["budget_per_s"] == pytest.approx(WHOLE_BUDGET, abs=0.1)
+    second = stage.start()
+    for daemon in (first, second):
+        daemon.wait_until_assigned(2)
+        half = daemon.wait_for(
+            "half of the quota",
+            lambda status: status["quota"]["budget_per_s"] < WHOLE_BUDGET * 0.6,
+        )
+        assert half["quota"]["budget_per_s"] == pytest.approx(WHOLE_BUDGET / 2, abs=0.1)
+
+    expected = set()
+    for number in range(200):
+        stage.produce(add("vip", f"u{number}"), partition=number % 4)
+        expected.add(f"u{number}")
+        if number == 100:
+            assert first.terminate() == 0
+            third = stage.start()
+
+    stage.wait_members(vip=expected)
+    third.wait_until_assigned(2)
+    delivered = stage.deliveries()
+    assert len(delivered) == len(set(delivered)) == 200
+
+
+def test_one_without_a_partition_stands_by_and_takes_over(stage: Stage) -> None:
+    first = stage.start()
+    first.wait_until_assigned(1)
+    second = stage.start()
+
+    standing_by = second.wait_for("it stands by", lambda status: status["ready"])
+    assert standing_by["membership"] == "standing_by"
+    assert standing_by["partitions"] == []
+
+    stage.produce(add("vip", "u1"))
+    stage.wait_members(vip={"u1"})
+    assert first.terminate() == 0
+    stage.produce(add("vip", "u2"))
+    stage.wait_members(vip={"u1", "u2"})
+    assert len(stage.deliveries()) == 2
+    wait_until("the offset follows", lambda: stage.committed_offset() == 2)

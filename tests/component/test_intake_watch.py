@@ -1,0 +1,124 @@
+"""When the daemon takes itself for stuck, and when it only waits as it was told to."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from daemon.core.lease import Lease
+from daemon.core.model import ChangeSet, Partition
+from daemon.core.relay import Relay, RelayRules
+from daemon.core.tenure import Start
+from daemon.errors import CohortdError
+from daemon.kafka.client_errors import ClientEvent
+from daemon.kafka.complaints import Complaints
+from daemon.kafka.ownership import Standing
+from daemon.kafka.ports import Ports
+from daemon.kafka.watch import STUCK_AFTER_S, IntakeWatch, WatchRules
+from daemon.metrics import CohortLabels, Metrics
+
+P = Partition("input", 0)
+RULES = WatchRules(pending_max=1_000, overdue_s=32.0)
+LATE_S = STUCK_AFTER_S + 1.0
+
+
+class Scene:
+    """An intake that owns one partition, as the watch sees it."""
+
+    def __init__(self, end: int) -> None:
+        self.relay = Relay(RelayRules(), Lease(1e9))
+        self.relay.assign({P: Start(0)})
+        self.relay.acknowledge(self.relay.intents([P], 0.0), 0.0)
+        metrics = Metrics(CollectorRegistry(), CohortLabels((), 3), partition_labels=True)
+        self.intake = SimpleNamespace(
+            relay=self.relay,
+            ownership=SimpleNamespace(assigned={P}, standing=Standing(), joined=True),
+            committer=SimpleNamespace(committed={}),
+            letters=SimpleNamespace(trouble=None, acknowledged=0),
+            ratio_exceeded={},
+            draining=False,
+            consumed=0,
+            rejected=0,
+            ends={},
+            paused=dict,
+        )
+        consumer = SimpleNamespace(end_offset=lambda _: end)
+        ports = Ports(cast("Any", consumer), cast("Any", None), lambda: 0.0, metrics)
+        self.watch = IntakeWatch(cast("Any", self.intake), ports, lambda: 0.0, RULES)
+
+    def look(self, now_s: float, *, held_elsewhere: bool = False) -> None:
+        self.watch.turn(now_s, held_elsewhere=held_elsewhere)
+
+
+def test_behind_and_still_for_a_minute_ends_the_process() -> None:
+    scene = Scene(end=5)
+    scene.look(0.0)
+    scene.look(STUCK_AFTER_S - 1.0)
+
+    with pytest.raises(CohortdError, match="nothing has moved"):
+        scene.look(LATE_S)
+
+
+def test_at_the_end_of_the_log_it_may_be_still_for_ever() -> None:
+    scene = Scene(end=0)
+
+    scene.look(0.0)
+    scene.look(1e6)
+
+
+def test_behind_an_open_transaction_it_is_at_the_end_of_what_may_be_read() -> None:
+    scene = Scene(end=5)
+    scene.intake.ends[P] = 0
+
+    scene.look(0.0)
+    scene.look(1e6)
+
+
+def test_a_window_that_is_not_overdue_is_nothing_to_worry_about() -> None:
+    scene = Scene(end=1)
+    scene.relay.absorb(ChangeSet(P, 0, 1, {"vip": {"u1": True}}, 1), 100.0)
+
+    scene.look(100.0)
+    scene.look(100.0 + RULES.overdue_s)  # Here its minute begins.
+    scene.look(100.0 + RULES.overdue_s + STUCK_AFTER_S - 1.0)
+    with pytest.raises(CohortdError, match="nothing has moved"):
+        scene.look(100.0 + RULES.overdue_s + LATE_S)
+
+
+def test_while_the_sending_side_has_a_reason_it_is_patient() -> None:
+    scene = Scene(end=5)
+
+    scene.look(0.0, held_elsewhere=True)
+    scene.look(1e6, held_elsewhere=True)
+
+
+MISSING = ClientEvent("UNKNOWN_TOPIC_OR_PART", "Subscribed topic not available", topic="gone")
+DOWN = ClientEvent("_ALL_BROKERS_DOWN", "1/1 brokers are down")
+
+
+def test_a_complaint_of_the_client_is_over_when_the_brokers_are_heard() -> None:
+    complaints = Complaints()
+    complaints.turn([DOWN], heard=7)
+    assert "kafka.bootstrap_servers" in complaints.trouble
+
+    complaints.turn([], heard=7)
+    assert complaints.trouble
+    complaints.turn([], heard=8)
+    assert not complaints.trouble
+
+
+def test_a_missing_topic_is_missing_until_it_is_found_whatever_else_is_heard() -> None:
+    complaints = Complaints()
+    complaints.turn([DOWN, MISSING], heard=0)
+    assert not complaints.only_topics
+
+    complaints.turn([], heard=1)
+    assert complaints.only_topics
+    assert "gone" in complaints.trouble
+    complaints.found(["other"])
+    assert "gone" in complaints.trouble
+    complaints.found(["gone", "other"])
+    assert not complaints.trouble

@@ -1,0 +1,145 @@
+"""The producer of dead letters, on the mock cluster: acknowledged is written, the rest is kept."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from daemon.kafka.letters import Letter
+from daemon.kafka.outbox import CUT_HEADER, Outbox
+from tests.support.mock_cluster import Api
+from tests.support.processes import wait_until
+from tests.support.topics import unique
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.mock_cluster import MockCluster
+
+TOPIC_AUTHORIZATION_FAILED = 29
+MSG_SIZE_TOO_LARGE = 10
+
+
+class Box:
+    """An outbox, its topic, and what has been acknowledged."""
+
+    def __init__(self, mock: MockCluster) -> None:
+        self.topic = mock.create_topic(unique("letters"))
+        self._bootstrap = mock.bootstrap
+        self.outbox = Outbox({"bootstrap.servers": mock.bootstrap}, self.topic)
+        self.acknowledged: list[int] = []
+
+    def send(self, *values: bytes | None) -> list[int]:
+        return [self.outbox.send(Letter(b"key", value, [("why", b"so")])) for value in values]
+
+    def poll_until_acknowledged(self, tickets: list[int]) -> None:
+        def all_came() -> bool:
+            self.acknowledged += self.outbox.poll()
+            return set(tickets) <= set(self.acknowledged)
+
+        wait_until("all is acknowledged", all_came)
+
+    def written(self, count: int) -> list[Message]:
+        consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": unique("reader")})
+        found: list[Message] = []
+        try:
+            consumer.assign([TopicPartition(self.topic, 0, 0)])
+
+            def enough() -> bool:
+                found.extend(m for m in consumer.consume(100, 0.1) if m.error() is None)
+                return len(found) >= count
+
+            wait_until(f"{count} letters", enough)
+        finally:
+            consumer.close()
+        return found
+
+
+@pytest.fixture
+def box(mock: MockCluster) -> Iterator[Box]:
+    box = Box(mock)
+    yield box
+    box.outbox.close()
+
+
+def test_each_letter_is_written_whole_and_acknowledged_once(box: Box) -> None:
+    tickets = box.send(b"\x00\xff", None, b"")
+
+    box.poll_until_acknowledged(tickets)
+
+    assert sorted(box.acknowledged) == tickets
+    assert [m.value() for m in box.written(3)] == [b"\x00\xff", None, b""]
+    assert {m.key() for m in box.written(3)} == {b"key"}
+    assert [m.headers() for m in box.written(3)] == [[("why", b"so")]] * 3
+    assert box.outbox.poll() == []
+    assert box.outbox.trouble is None
+
+
+def test_a_letter_that_is_refused_is_kept_and_written_later(box: Box, mock: MockCluster) -> None:
+    mock.fail_next(Api.PRODUCE, [TOPIC_AUTHORIZATION_FAILED] * 1_000)
+    tickets = box.send(b"a", b"b")
+
+    def trouble() -> str | None:
+        assert box.outbox.poll() == []
+        return box.outbox.trouble
+
+    assert box.topic in wait_until("it says why", trouble)
+    assert box.outbox.flush(0.0) is False
+
+    mock.clear_faults(Api.PRODUCE)
+    box.poll_until_acknowledged(tickets)
+    assert sorted(m.value() or b"" for m in box.written(2)) == [b"a", b"b"]
+    assert box.outbox.trouble is None
+
+
+def test_letters_survive_a_broker_that_is_away(box: Box, mock: MockCluster) -> None:
+    mock.set_down()
+    tickets = box.send(*(b"%d" % number for number in range(50)))
+    begun_s = time.monotonic()
+    assert box.outbox.flush(0.3) is False
+    assert time.monotonic() - begun_s < 5.0
+
+    mock.set_up()
+
+    box.poll_until_acknowledged(tickets)
+    assert {m.value() for m in box.written(50)} == {b"%d" % number for number in range(50)}
+
+
+def test_flush_waits_for_all_and_leaves_the_tickets_to_poll(box: Box) -> None:
+    tickets = box.send(b"a", b"b")
+
+    assert box.outbox.flush(10.0) is True
+
+    assert sorted(box.outbox.poll()) == tickets
+
+
+def test_a_letter_too_large_for_the_topic_is_cut_and_says_what_is_missing(
+    box: Box, mock: MockCluster
+) -> None:
+    mock.fail_next(Api.PRODUCE, [MSG_SIZE_TOO_LARGE] * 2)  # As part of a batch, then alone.
+    large = b"x" * 600_000
+    tickets = box.send(large)
+
+    box.poll_until_acknowledged(tickets)
+
+    [message] = box.written(1)
+    value = message.value() or b""
+    assert large.startswith(value)
+    assert len(value) < len(large)
+    headers = dict(cast("list[tuple[str, bytes | None]]", message.headers() or []))
+    assert headers["why"] == b"so"
+    assert (headers[CUT_HEADER] or b"").startswith(b"sha256:")
+    assert (headers[CUT_HEADER] or b"").endswith(b" 600000")
+
+
+def test_close_does_not_wait_for_what_can_not_be_written(box: Box, mock: MockCluster) -> None:
+    mock.set_down()
+    box.send(b"a")
+    begun_s = time.monotonic()
+
+    box.outbox.close()
+
+    assert time.monotonic() - begun_s < 5.0
