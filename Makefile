@@ -22,7 +22,7 @@ dev_stamp := $(VENV)/.dev-$(place)
 
 fast_tests := $(wildcard tests/unit tests/property)
 slow_tests := $(sort $(patsubst %/,%,$(dir $(wildcard $(addsuffix /test_*.py, \
-	tests/component tests/contract tests/integration tests/fault)))))
+	tests/simulation tests/component tests/contract tests/integration tests/fault)))))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -101,7 +101,7 @@ test: setup  ## Everything: check, then all other tests, on a real Kafka where o
 	@sh scripts/broker-check
 
 _slow: setup
-	@$(py) -m pytest -q --durations=10 $(slow_tests) $(ARGS)
+	@SIM_SEEDS=1000 $(py) -m pytest -q --durations=10 $(slow_tests) $(ARGS)
 
 sim: setup  ## The seeded simulation of the core: SEEDS=n worlds.
 	@$(py) -m tests.simulation --seeds $(SEEDS) $(ARGS)

@@ -26,16 +26,16 @@ from daemon.core.queue import WindowRules
 from daemon.core.relay import Relay, RelayRules
 from daemon.core.takeover import Destination
 from daemon.errors import CohortdError
+from daemon.formats.decode import Decoder
+from daemon.formats.decoders import compile_input
+from daemon.intake.dead_letters import DeadLetters
+from daemon.intake.letters import Letters
+from daemon.intake.loop import Intake, IntakeRules
+from daemon.intake.ports import Ports
+from daemon.intake.starts import FirstStart, Starts
+from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.kafka.consumer import KafkaConsumer
-from daemon.kafka.dead_letters import DeadLetters
-from daemon.kafka.decode import Decoder
-from daemon.kafka.formats import compile_input
-from daemon.kafka.intake import Intake, IntakeRules
-from daemon.kafka.letters import Letters
 from daemon.kafka.outbox import Outbox
-from daemon.kafka.ports import Ports
-from daemon.kafka.starts import FirstStart, Starts
-from daemon.kafka.watch import IntakeWatch, WatchRules
 from daemon.line import ThreadLine
 from daemon.logs import get_logger, librdkafka_logger
 from daemon.metrics import CohortLabels, Metrics

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from daemon import clocks
 from daemon.errors import KafkaUnavailable
-from daemon.kafka.complaints import Complaints
+from daemon.intake.complaints import Complaints
+from daemon.intake.loop import Intake
+from daemon.intake.watch import IntakeWatch
 from daemon.kafka.consumer import KafkaConsumer
-from daemon.kafka.intake import Intake
-from daemon.kafka.watch import IntakeWatch
 from daemon.logs import event, get_logger
 from daemon.reasons import CREDENTIALS
 from daemon.status import Board

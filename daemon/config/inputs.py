@@ -2,7 +2,7 @@
 
 The grammar is whole, also where this version can't yet do what it says: that is refused here, in
 one place, so that a configuration never means less than it seems to. It knows nothing of records;
-`daemon.kafka.formats` compiles it.
+`daemon.formats.decoders` compiles it.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class CommitBook:
         return results
 
 
-class Committer:
+class CommitSender:
     """Sends commits of assigned partitions, one request for each topic.
 
     One unknown topic, or metadata too long, fails a request as a whole although the rest of it

@@ -18,7 +18,7 @@ from daemon.errors import KafkaFatal
 from daemon.kafka import questions
 from daemon.kafka.client_config import Properties, client_log, consumer_config
 from daemon.kafka.client_errors import ClientEvent, EventLog, describe, error_of
-from daemon.kafka.commits import CommitBook, Committer
+from daemon.kafka.commits import CommitBook, CommitSender
 from daemon.kafka.runs import Reading
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class KafkaConsumer:
         book = CommitBook()
         config |= {"error_cb": self._events.add, "on_commit": book.heard}
         self._consumer = Consumer(config, logger=logger)
-        self._committer = Committer(self._consumer, book, self._assigned, clock)
+        self._committer = CommitSender(self._consumer, book, self._assigned, clock)
 
     # Reading
 

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from daemon.kafka.client_config import Properties, client_log, producer_config
 from daemon.kafka.client_errors import describe, error_of
-from daemon.kafka.letters import Letter
+from daemon.kafka.records import Letter
 
 if TYPE_CHECKING:
     import logging

@@ -22,11 +22,20 @@ class Record(Protocol):
     `timestamp` is (type, milliseconds since the epoch); type 0 means there is none.
     """
 
-    def value(self) -> bytes | None: ...
-    def key(self) -> bytes | None: ...
-    def headers(self) -> list[tuple[str, bytes | None]] | None: ...
-    def offset(self) -> int: ...
-    def timestamp(self) -> tuple[int, int]: ...
+    def value(self) -> bytes | None:
+        """Return its value, None for a tombstone."""
+
+    def key(self) -> bytes | None:
+        """Return its key."""
+
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        """Return its headers in order; a name may come twice."""
+
+    def offset(self) -> int:
+        """Return its place in the log."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """Return the kind of its timestamp, and the timestamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,15 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class Letter:
+    """What is written to the dead-letter topic."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """An offset to commit, with the intent that travels as its metadata (G5)."""
 
@@ -132,7 +150,10 @@ class RebalanceListener(Protocol):
     """Called on the intake thread, from inside `poll_runs` and `close`."""
 
     def on_assign(self, partitions: Sequence[Partition]) -> None:
-        """Call `ConsumerPort.begin` for these partitions before returning."""
+        """They are ours from now on, and silent until `ConsumerPort.begin`.
+
+        Ask the broker nothing in here: inside the client's callback that may end the process.
+        """
 
     def on_revoke(self, partitions: Sequence[Partition]) -> None:
         """They are still ours until this returns."""
@@ -144,7 +165,8 @@ class RebalanceListener(Protocol):
 class ConsumerPort(Protocol):
     """Our narrow face of a Kafka consumer. One thread calls it."""
 
-    def subscribe(self, listener: RebalanceListener) -> None: ...
+    def subscribe(self, listener: RebalanceListener) -> None:
+        """Join the group; the listener is called from later polls."""
 
     def poll_runs(self, max_records: int, timeout_s: float) -> Iterable[Polled]:
         """Wait at most `timeout_s`, serve rebalances and commit answers, return what is there.
@@ -154,11 +176,16 @@ class ConsumerPort(Protocol):
         """
 
     def begin(self, offsets: Mapping[Partition, int]) -> None:
-        """Start fetching newly assigned partitions at these offsets (only from `on_assign`)."""
+        """Start fetching assigned partitions at these offsets; they are not paused."""
 
-    def seek(self, partition: Partition, offset: int) -> None: ...
-    def pause(self, partitions: Sequence[Partition]) -> None: ...
-    def resume(self, partitions: Sequence[Partition]) -> None: ...
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Go on from another offset."""
+
+    def pause(self, partitions: Sequence[Partition]) -> None:
+        """Hand out nothing of these any more."""
+
+    def resume(self, partitions: Sequence[Partition]) -> None:
+        """Undo `pause`."""
 
     def position(self, partition: Partition) -> int | None:
         """Return the next offset to be read (past control records), None before the first."""
@@ -169,7 +196,8 @@ class ConsumerPort(Protocol):
     def commit(self, commits: Sequence[Commit]) -> None:
         """Send without waiting; answers come back from `commit_results` after later polls."""
 
-    def commit_results(self) -> list[CommitResult]: ...
+    def commit_results(self) -> list[CommitResult]:
+        """Return the answers that came since the last call, in any order."""
 
     def commit_now(self, commits: Sequence[Commit]) -> list[CommitResult]:
         """Send and wait: for the last commit of a partition only."""
@@ -191,4 +219,5 @@ class ConsumerPort(Protocol):
     def offset_at(self, partition: Partition, timestamp_ms: int, timeout_s: float) -> int:
         """Return the first offset at or after a time, the end of the log when there is none."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what is ours and leave the group."""

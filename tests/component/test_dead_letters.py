@@ -11,9 +11,9 @@ from daemon.core.lease import Lease
 from daemon.core.model import Alias, ChangeSet, Device, Outcome, Partition, Refusal
 from daemon.core.relay import Relay, RelayRules
 from daemon.core.tenure import Start
-from daemon.kafka.dead_letters import DeadLetters
-from daemon.kafka.letters import RATIO_RECORDS, Letter, Letters, Ratio
-from daemon.kafka.records import Reason, Reject
+from daemon.intake.dead_letters import DeadLetters
+from daemon.intake.letters import RATIO_RECORDS, Letters, Ratio
+from daemon.kafka.records import Letter, Reason, Reject
 from daemon.metrics import CohortLabels, Metrics
 
 if TYPE_CHECKING:

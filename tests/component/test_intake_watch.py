@@ -13,11 +13,11 @@ from daemon.core.model import ChangeSet, Partition
 from daemon.core.relay import Relay, RelayRules
 from daemon.core.tenure import Start
 from daemon.errors import CohortdError
+from daemon.intake.complaints import Complaints
+from daemon.intake.ownership import Standing
+from daemon.intake.ports import Ports
+from daemon.intake.watch import STUCK_AFTER_S, IntakeWatch, WatchRules
 from daemon.kafka.client_errors import ClientEvent
-from daemon.kafka.complaints import Complaints
-from daemon.kafka.ownership import Standing
-from daemon.kafka.ports import Ports
-from daemon.kafka.watch import STUCK_AFTER_S, IntakeWatch, WatchRules
 from daemon.metrics import CohortLabels, Metrics
 
 P = Partition("input", 0)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from daemon.kafka.letters import Letter
 from daemon.kafka.outbox import CUT_HEADER, Outbox
+from daemon.kafka.records import Letter
 from tests.support.mock_cluster import Api
 from tests.support.processes import wait_until
 from tests.support.topics import unique

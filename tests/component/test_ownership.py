@@ -14,8 +14,8 @@ from daemon.core.relay import Relay, RelayRules
 from daemon.core.takeover import Foreign, Parked
 from daemon.core.tenure import Start
 from daemon.errors import KafkaUnavailable
-from daemon.kafka.ownership import Ownership
-from daemon.kafka.ports import Ports
+from daemon.intake.ownership import Ownership
+from daemon.intake.ports import Ports
 from daemon.metrics import CohortLabels, Metrics
 
 P, Q, R = (Partition("input", number) for number in range(3))

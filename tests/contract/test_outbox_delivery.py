@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from daemon.kafka.letters import Letter
 from daemon.kafka.outbox import CUT_HEADER, Outbox
+from daemon.kafka.records import Letter
 from tests.support.mock_cluster import Api, MockCluster
 from tests.support.processes import free_port, wait_until
 from tests.support.topics import create_topic, delete_topic, unique

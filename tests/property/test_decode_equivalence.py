@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.config.inputs import InputSettings
-from daemon.kafka.decode import Decoder
-from daemon.kafka.formats import compile_input
-from daemon.kafka.values import UNAVAILABLE
+from daemon.formats.decode import Decoder
+from daemon.formats.decoders import compile_input
+from daemon.formats.values import UNAVAILABLE
 from tests.support.corpus import load, run_of
 
 

@@ -22,8 +22,8 @@ from daemon.core.relay import Relay
 from daemon.core.settling import Settling
 from daemon.core.tenure import Start, Tenure
 from daemon.core.window import OpenLane, Window
-from daemon.kafka.handover import Handover
-from daemon.kafka.letters import Letters
+from daemon.intake.handover import Handover
+from daemon.intake.letters import Letters
 from tests.simulation.runner import Verdict, run
 
 Patch: TypeAlias = tuple[type, str, Any]

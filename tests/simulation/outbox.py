@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.core.model import ChangeSet, Flush, Outcome, Partition
-from daemon.kafka.decode import Decoded
-from daemon.kafka.letters import Letter
-from daemon.kafka.records import Reason, Reject, Run
+from daemon.formats.decode import Decoded
+from daemon.kafka.records import Letter, Reason, Reject, Run
 from tests.simulation.log import Entry, Log
 from tests.simulation.oracle import Oracle
 from tests.simulation.scenario import Key

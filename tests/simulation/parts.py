@@ -15,11 +15,11 @@ from daemon.core.pacer import Budget
 from daemon.core.queue import WindowRules
 from daemon.core.relay import Relay, RelayRules
 from daemon.core.takeover import Destination
-from daemon.kafka.decode import Decoder
-from daemon.kafka.intake import Intake, IntakeRules
-from daemon.kafka.letters import Letters
-from daemon.kafka.ports import Ports
-from daemon.kafka.starts import FirstStart, Starts
+from daemon.formats.decode import Decoder
+from daemon.intake.letters import Letters
+from daemon.intake.loop import Intake, IntakeRules
+from daemon.intake.ports import Ports
+from daemon.intake.starts import FirstStart, Starts
 from daemon.metrics import Metrics
 from tests.simulation import consumer, scenario, wire
 from tests.simulation.braze import Braze

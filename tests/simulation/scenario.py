@@ -214,7 +214,7 @@ def scaled(limits: Limits) -> Iterator[None]:
         "daemon.core.tenure.RESERVE": limits.reserve,
         "daemon.core.plan.MEMBERS_MAX": limits.update_members,
         "daemon.core.queue.MEMBERS_MAX": limits.window_members,
-        "daemon.kafka.intake.REVOKE_MARGIN_S": REVOKE_MARGIN_S,
+        "daemon.intake.loop.REVOKE_MARGIN_S": REVOKE_MARGIN_S,
         "daemon.core.sender.SEARCH_PAUSE_S": 6.0,
     }
     with ExitStack() as stack:

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from daemon.config.inputs import InputSettings
-from daemon.kafka.decode import Decoded, Decoder
-from daemon.kafka.formats import compile_input
+from daemon.formats.decode import Decoded, Decoder
+from daemon.formats.decoders import compile_input
 from daemon.kafka.records import Reason
 
 EMPTY: Mapping[str, object] = MappingProxyType({})

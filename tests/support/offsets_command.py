@@ -67,6 +67,6 @@ def committed(stage: Stage, partition: int = 0) -> tuple[int, str | None]:
     admin = AdminClient({"bootstrap.servers": stage.bootstrap})
     request = ConsumerGroupTopicPartitions(stage.group, [TopicPartition(stage.topic, partition)])
     future = admin.list_consumer_group_offsets([request])[stage.group]
-    [found] = future.result(topics.TIMEOUT_S).topic_partitions or ()
+    found = (future.result(topics.TIMEOUT_S).topic_partitions or [])[0]
     assert found.error is None, found
     return found.offset, found.metadata

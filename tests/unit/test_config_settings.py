@@ -207,7 +207,7 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
     settings = load_with(tmp_path, {})
 
     with pytest.raises(ValidationError):
-        settings.window.max_age = 5.0
+        settings.window.max_age = 5.0  # type: ignore[misc]  # The point of the test.
 
 
 def test_the_effective_configuration_can_be_loaded_again(tmp_path: Path) -> None:

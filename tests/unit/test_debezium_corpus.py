@@ -11,8 +11,8 @@ import pytest
 
 from daemon.config.inputs import InputSettings
 from daemon.core.model import Alias
-from daemon.kafka.decode import Decoded, Decoder
-from daemon.kafka.formats import compile_input
+from daemon.formats.decode import Decoded, Decoder
+from daemon.formats.decoders import compile_input
 from daemon.kafka.records import Reason, Run
 from tests.support.corpus import load, run_of_records
 

@@ -6,8 +6,8 @@ import pytest
 
 from daemon.config.inputs import InputSettings
 from daemon.core.model import Alias, Device
-from daemon.kafka.decode import Decoder
-from daemon.kafka.formats import compile_input
+from daemon.formats.decode import Decoder
+from daemon.formats.decoders import compile_input
 from daemon.kafka.records import Reason
 from tests.support.corpus import FakeRecord, run_of, run_of_records
 

@@ -16,7 +16,7 @@ import yaml
 from daemon.config.inputs import InputSettings, Value
 from daemon.config.keys import shape_of
 from daemon.config.settings import Settings, effective, load
-from daemon.kafka.formats import compile_input
+from daemon.formats.decoders import compile_input
 from daemon.metrics import CATALOGUE
 from tests.support.corpus import run_of
 

@@ -11,9 +11,9 @@ import fastavro
 import pytest
 
 from daemon.config.inputs import InputSettings
-from daemon.kafka.formats import compile_input
-from daemon.kafka.json_limits import DEPTH_MAX, RECORD_BYTES_MAX
-from daemon.kafka.native import AnyEvent, Occurred
+from daemon.formats.decoders import compile_input
+from daemon.formats.json_limits import DEPTH_MAX, RECORD_BYTES_MAX
+from daemon.formats.native import AnyEvent, Occurred
 from tests.support.corpus import run_of
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"

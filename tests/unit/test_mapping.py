@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from daemon.config.inputs import InputSettings, parse_path, path_text
 from daemon.core.model import Device
-from daemon.kafka.formats import compile_input
+from daemon.formats.decoders import compile_input
 from daemon.kafka.records import Reason
 from tests.support.corpus import FakeRecord, run_of, run_of_records
 

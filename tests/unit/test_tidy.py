@@ -30,6 +30,8 @@ _MAY_IMPORT = {
     "metrics": {"metrics", "logs", "config", "core", *_NOUNS},
     "status": {"status", "core", *_NOUNS},
     "kafka": {"kafka", "core", *_SHARED},
+    "formats": {"formats", "kafka", "core", *_SHARED},
+    "intake": {"intake", "formats", "kafka", "core", *_SHARED},
     "braze": {"braze", "core", *_SHARED},
 }
 _MAY_IMPORT_TOOLS = {"tools", "cli", "__main__"}

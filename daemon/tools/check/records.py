@@ -13,7 +13,7 @@ from typing import Final, cast
 from daemon.assembly import decoder_of
 from daemon.config.settings import Settings
 from daemon.core.model import Member, Partition
-from daemon.kafka.decode import Decoded, Decoder
+from daemon.formats.decode import Decoded, Decoder
 from daemon.kafka.records import Record, Reject, Run
 from daemon.tools.check.cluster import Cluster
 from daemon.tools.check.finding import Finding, count, listed, note, ok, problem, warning

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from daemon.core.model import Partition
 from daemon.core.tenure import Tenure
 from daemon.errors import CohortdError
-from daemon.kafka.intake import Intake
-from daemon.kafka.ports import Ports
+from daemon.intake.loop import Intake
+from daemon.intake.ports import Ports
 from daemon.logs import event, get_logger
 from daemon.metrics import PartitionGauges
 from daemon.status import IntakeView, Membership, PartitionState, PartitionView

@@ -10,8 +10,7 @@ import json
 from collections.abc import Iterable
 
 from daemon.core.model import Alias, Device, Flush, Member, Outcome
-from daemon.kafka.letters import Letter
-from daemon.kafka.records import Headers, Reason, Reject
+from daemon.kafka.records import Headers, Letter, Reason, Reject
 
 _CONNECT = "__connect.errors."
 

@@ -8,26 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.core.model import Flush, Outcome, Partition
 from daemon.core.relay import Relay
-from daemon.kafka.records import Headers, Reject
+from daemon.kafka.records import Letter, Reject
 from daemon.logs import FoldedLog, event, get_logger
 from daemon.metrics import Metrics
 
 # The ratio of rejects is taken over this many records (`dead_letter.max_ratio`).
 RATIO_RECORDS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What is written to the dead-letter topic."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
 
 
 class OutboxPort(Protocol):

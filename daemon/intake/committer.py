@@ -9,7 +9,7 @@ from typing import TypeAlias
 from daemon.core.intent import Intent
 from daemon.core.model import Partition
 from daemon.core.relay import Relay
-from daemon.kafka.ports import Ports
+from daemon.intake.ports import Ports
 from daemon.kafka.records import Commit, CommitResult
 from daemon.logs import FoldedLog, event, get_logger
 

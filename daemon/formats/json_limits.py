@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from daemon.kafka.changes import RejectError
+from daemon.formats.changes import RejectError
 from daemon.kafka.records import Reason
 
 RECORD_BYTES_MAX: Final = 1024 * 1024

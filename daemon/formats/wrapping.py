@@ -14,9 +14,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from daemon.kafka.changes import RejectError
-from daemon.kafka.json_limits import check_limits, decode_json
-from daemon.kafka.logical import DECIMAL, Path, Types, find_logical
+from daemon.formats.changes import RejectError
+from daemon.formats.json_limits import check_limits, decode_json
+from daemon.formats.logical import DECIMAL, Path, Types, find_logical
 
 _KNOWN_MAX: Final = 16
 _PREFIX_BYTES_MAX: Final = 128 * 1024

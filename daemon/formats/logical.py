@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from daemon.kafka.changes import RejectError
+from daemon.formats.changes import RejectError
 from daemon.kafka.records import Reason
 
 DECIMAL: Final = "org.apache.kafka.connect.data.Decimal"

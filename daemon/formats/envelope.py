@@ -14,9 +14,9 @@ import msgspec
 
 from daemon.config.inputs import Mapping, Value
 from daemon.core.model import Alias, Device, Member
-from daemon.kafka.changes import DoubtError
-from daemon.kafka.values import UNAVAILABLE
-from daemon.kafka.wrapping import Wrappings
+from daemon.formats.changes import DoubtError
+from daemon.formats.values import UNAVAILABLE
+from daemon.formats.wrapping import Wrappings
 
 _Id = str | int | None
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from daemon.config.inputs import Mapping, Value
 from daemon.core.model import Alias, Device, Member
-from daemon.kafka.changes import (
+from daemon.formats.changes import (
     COHORT_BYTES_MAX,
     RejectError,
     check_name,
     check_text,
 )
-from daemon.kafka.logical import Path
+from daemon.formats.logical import Path
+from daemon.formats.values import UNAVAILABLE, Condition, Getter, Source
 from daemon.kafka.records import Reason
-from daemon.kafka.values import UNAVAILABLE, Condition, Getter, Source
 
 
 class RowMapping:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from daemon.core.model import Partition
 from daemon.core.relay import Relay
-from daemon.kafka.committer import Committer
-from daemon.kafka.letters import Letters
-from daemon.kafka.ports import Ports
+from daemon.intake.committer import Committer
+from daemon.intake.letters import Letters
+from daemon.intake.ports import Ports
 from daemon.logs import event, get_logger
 
 # How long one wait for an outcome may be: acknowledged dead letters are looked for in between.

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from daemon.core.model import Partition
 from daemon.core.relay import Relay
-from daemon.kafka.committer import Committer
-from daemon.kafka.decode import Decoded, Decoder
-from daemon.kafka.handover import Handover
-from daemon.kafka.letters import Letters, Ratio
-from daemon.kafka.ownership import Ownership
-from daemon.kafka.ports import Ports
+from daemon.formats.decode import Decoded, Decoder
+from daemon.intake.committer import Committer
+from daemon.intake.handover import Handover
+from daemon.intake.letters import Letters, Ratio
+from daemon.intake.ownership import Ownership
+from daemon.intake.ports import Ports
+from daemon.intake.starts import Starts
 from daemon.kafka.records import EndOfPartition, PartitionFault, Reject, Run
-from daemon.kafka.starts import Starts
 from daemon.logs import FoldedLog, event, get_logger
 
 # A revoke must end far below `max.poll.interval.ms`; this much is left for answers to come over.

@@ -13,10 +13,10 @@ from daemon.core.relay import Relay
 from daemon.core.takeover import Foreign, Parked
 from daemon.core.tenure import Start
 from daemon.errors import KafkaUnavailable
-from daemon.kafka.handover import Handover
-from daemon.kafka.ports import Ports
+from daemon.intake.handover import Handover
+from daemon.intake.ports import Ports
+from daemon.intake.starts import ASK_S, Found, Starts
 from daemon.kafka.records import PartitionFault
-from daemon.kafka.starts import ASK_S, Found, Starts
 from daemon.logs import FoldedLog, event, get_logger
 
 # A question to a broker that did not answer is asked again after this.

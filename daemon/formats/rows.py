@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from daemon.core.model import Member
-from daemon.kafka.changes import DoubtError, Ignored
-from daemon.kafka.decode import OPENINGS_MAX, SHALLOW_BYTES_MAX, Gathered, Grouped, Selection
-from daemon.kafka.envelope import FastRows, certain
-from daemon.kafka.json_limits import RECORD_BYTES_MAX, count_openings
+from daemon.formats.changes import DoubtError, Ignored
+from daemon.formats.decode import OPENINGS_MAX, SHALLOW_BYTES_MAX, Gathered, Grouped, Selection
+from daemon.formats.envelope import FastRows, certain
+from daemon.formats.json_limits import RECORD_BYTES_MAX, count_openings
+from daemon.formats.values import UNAVAILABLE, Getter, Source
 from daemon.kafka.records import Run
-from daemon.kafka.values import UNAVAILABLE, Getter, Source
 
 _IMAGES_AFTER: Final = frozenset({"c", "u", "r"})
 

@@ -14,13 +14,13 @@ import msgspec
 
 from daemon.config.inputs import KeyEncoding
 from daemon.core.model import Member
-from daemon.kafka.changes import Change, Ignored, Read, RejectError
-from daemon.kafka.json_limits import DEPTH_MAX, check_limits, check_size, decode_json
-from daemon.kafka.logical import time_s
-from daemon.kafka.mapping import RowMapping
+from daemon.formats.changes import Change, Ignored, Read, RejectError
+from daemon.formats.json_limits import DEPTH_MAX, check_limits, check_size, decode_json
+from daemon.formats.logical import time_s
+from daemon.formats.mapping import RowMapping
+from daemon.formats.values import Image, Source, walk
+from daemon.formats.wrapping import Side, SideTypes, Wrappings
 from daemon.kafka.records import Reason, Record
-from daemon.kafka.values import Image, Source, walk
-from daemon.kafka.wrapping import Side, SideTypes, Wrappings
 
 _DELETE_REMEDY = (
     "a delete names whom it removes only under REPLICA IDENTITY FULL, or where the mapping reads"

@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeAlias
 import msgspec
 
 from daemon.core.model import Changes, ChangeSet, Member
-from daemon.kafka.changes import (
+from daemon.formats.changes import (
     COHORT_BYTES_MAX,
     ID_BYTES_MAX,
     DoubtError,
@@ -27,10 +27,10 @@ from daemon.kafka.changes import (
     check_name,
     check_text,
 )
-from daemon.kafka.json_limits import DEPTH_MAX, RECORD_BYTES_MAX, count_openings
-from daemon.kafka.native import Event
+from daemon.formats.json_limits import DEPTH_MAX, RECORD_BYTES_MAX, count_openings
+from daemon.formats.native import Event
+from daemon.formats.values import UNAVAILABLE
 from daemon.kafka.records import Record, Reject, Run
-from daemon.kafka.values import UNAVAILABLE
 
 # A text this short can't be nested beyond the limit, even inside a wrapping.
 SHALLOW_BYTES_MAX: Final = 2 * (DEPTH_MAX - 1)

@@ -14,9 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from daemon.config.inputs import KeyEncoding, MemberWhen, Value, path_text
-from daemon.kafka.changes import RejectError
-from daemon.kafka.json_limits import check_limits, decode_json
-from daemon.kafka.logical import Logical, Path, Types, decode_logical, find_logical
+from daemon.formats.changes import RejectError
+from daemon.formats.json_limits import check_limits, decode_json
+from daemon.formats.logical import Logical, Path, Types, decode_logical, find_logical
 from daemon.kafka.records import Reason, Record
 
 # What Debezium writes for a large column that did not change and is not in the log.

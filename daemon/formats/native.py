@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from daemon.core.model import Alias, Device, Member
-from daemon.kafka.changes import (
+from daemon.formats.changes import (
     COHORT_BYTES_MAX,
     Change,
     DoubtError,
@@ -18,10 +18,10 @@ from daemon.kafka.changes import (
     check_name,
     check_text,
 )
-from daemon.kafka.json_limits import check_limits, decode_json
-from daemon.kafka.logical import time_s
+from daemon.formats.json_limits import check_limits, decode_json
+from daemon.formats.logical import time_s
+from daemon.formats.values import as_text
 from daemon.kafka.records import Reason, Record
-from daemon.kafka.values import as_text
 
 _IS_ADD = {"add": True, "remove": False}
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import msgspec
 
 from daemon.config.inputs import InputSettings
-from daemon.kafka.debezium import DebeziumReader
-from daemon.kafka.decode import Decoder, NativePath
-from daemon.kafka.envelope import compile_rows
-from daemon.kafka.mapping import RowMapping
-from daemon.kafka.native import Event, NativeReader, other_identifier
-from daemon.kafka.rows import RowPath
-from daemon.kafka.wrapping import Wrappings
+from daemon.formats.debezium import DebeziumReader
+from daemon.formats.decode import Decoder, NativePath
+from daemon.formats.envelope import compile_rows
+from daemon.formats.mapping import RowMapping
+from daemon.formats.native import Event, NativeReader, other_identifier
+from daemon.formats.rows import RowPath
+from daemon.formats.wrapping import Wrappings
 
 
 def compile_input(
