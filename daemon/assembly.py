@@ -25,7 +25,7 @@ from daemon.core.pacer import Budget
 from daemon.core.queue import WindowRules
 from daemon.core.relay import Relay, RelayRules
 from daemon.core.takeover import Destination
-from daemon.errors import CohortdError
+from daemon.errors import Problem, SettingsError
 from daemon.formats.decode import Decoder
 from daemon.formats.decoders import compile_input
 from daemon.intake.dead_letters import DeadLetters
@@ -194,10 +194,12 @@ def _consumer(settings: Settings) -> KafkaConsumer:
 
 def _intake(settings: Settings, ports: Ports, starts: Starts) -> Intake:
     if settings.lease_s is None:
-        raise CohortdError(
-            "kafka.session_timeout: needed with group.protocol=consumer; set it to the group's"
-            " session timeout at the broker (group.consumer.session.timeout.ms, 45s by default)"
+        what = "is needed with group.protocol=consumer"
+        remedy = (
+            "set it to the group's session timeout at the broker"
+            " (group.consumer.session.timeout.ms, 45s by default)"
         )
+        raise SettingsError([Problem("kafka.session_timeout", what, remedy)])
     relay = Relay(relay_rules(settings), Lease(settings.lease_s))
     topic = settings.dead_letter.topic
     outbox = Outbox(client_properties(settings, "producer"), topic) if topic else None

@@ -10,15 +10,12 @@ from collections.abc import Callable
 from daemon import clocks
 from daemon.errors import KafkaUnavailable
 from daemon.intake.complaints import Complaints
-from daemon.intake.loop import Intake
+from daemon.intake.loop import LEAVE_S, Intake
 from daemon.intake.watch import IntakeWatch
 from daemon.kafka.consumer import KafkaConsumer
 from daemon.logs import event, get_logger
 from daemon.reasons import CREDENTIALS
 from daemon.status import Board
-
-# What is left of the grace after the drain: for the last commit and for leaving the group.
-LEAVE_S = 2.0
 
 # A topic that was complained of is looked for this often, with an answer within so long: the
 # client says once that it is missing, and nothing when it has come and is another replica's.

@@ -28,6 +28,9 @@ REVOKE_MARGIN_S = 10.0
 # Flushes that stay the same ones for so long may need what waits behind a barrier, to end.
 FLIGHTS_HELD_S = 30.0
 
+# What is left of the time to stop after all waiting: for the last commit, and leaving the group.
+LEAVE_S = 2.0
+
 # While this many dead letters are not acknowledged nothing more is read: they are in memory.
 LETTERS_WAITING_MAX = 10_000
 
@@ -214,8 +217,9 @@ class Intake:
         member can't hold for ever for want of evidence (G12).
         """
         suspects = self._line.suspects()
-        if suspects:
-            self._line.abandon(self.relay.with_more_to_send(suspects, self._clock()))
+        more = self.relay.with_more_to_send(suspects, self._clock()) if suspects else []
+        if more:
+            self._line.abandon(more)
 
     def _hand_over(self) -> int:
         flushes = self.relay.seal(
@@ -243,7 +247,7 @@ class Intake:
 
     def leave(self, deadline_s: float) -> None:
         """Give everything up and leave the group: what is not complete is replayed."""
-        self.letters.flush(max(0.0, deadline_s - self._clock()))
+        self.letters.flush(max(0.0, deadline_s - self._clock() - LEAVE_S))
         self._handover.revoke(sorted(self.ownership.assigned), deadline_s)
         self._consumer.close()
         self.letters.close()

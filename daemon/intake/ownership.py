@@ -54,9 +54,7 @@ class Ownership:
     ) -> None:
         self.standing = Standing()
         self.assigned: set[Partition] = set()
-        self.paused: set[Partition] = (
-            set()
-        )  # As the consumer was told; kept here and by the intake.
+        self.paused: set[Partition] = set()  # As the consumer was told; the intake keeps it too.
         self.joined = False
         self.partitions_in_all = 0
         self._consumer = ports.consumer
