@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from daemon.errors import CohortdError, SettingsError
+from daemon.tools.offsets.cli import offsets_app
 
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(offsets_app, name="offsets")
 
 ConfigFiles = Annotated[
     list[Path],

@@ -16,7 +16,7 @@ from daemon.config.document import merge
 from tests.support.configs import nested, smallest
 from tests.support.processes import free_port
 
-COMMANDS = ("run", "check", "demo", "simulator")
+COMMANDS = ("run", "check", "offsets", "demo", "simulator")
 USAGE = 2
 
 

@@ -11,14 +11,12 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
-from daemon.config.settings import Settings, load
 from daemon.core.intent import TO_THE_END, Intent, Mark
 from daemon.core.model import Partition
 from daemon.errors import CohortdError
 from daemon.tools.offsets.group import look, write
-from tests.support.offsets_command import commit, committed, offsets
+from tests.support.offsets_command import commit, committed, fingerprint_of, offsets, settings_of
 from tests.support.processes import free_port
 from tests.support.stage import add, remove
 
@@ -32,18 +30,12 @@ OTHERS = "0badcafe"
 USAGE = 2
 
 
-def settings_of(stage: Stage) -> Settings:
-    file = stage.folder / "settings.yaml"
-    file.write_text(yaml.safe_dump(stage.config()))
-    return load([file], {})
-
-
 def topic_id(stage: Stage) -> str:
     return look(settings_of(stage)).positions[0].topic_id
 
 
 def mark_of(stage: Stage, sent_to: int = 0, fingerprint: str = "") -> str:
-    ours = settings_of(stage).fingerprint
+    ours = fingerprint_of(stage)
     return Mark(sent_to, True, topic_id(stage), fingerprint or ours).encode()
 
 
@@ -123,7 +115,7 @@ def test_a_reset_continues_a_partition_whose_position_is_lost(
     assert said.code == 0, said.errors
     assert "Offsets 2 to 5 are no longer in the log" in said.out
     offset, metadata = committed(stage)
-    ours = settings_of(stage).fingerprint
+    ours = fingerprint_of(stage)
     assert offset == 6
     assert Mark.decode(metadata) == Mark(6, False, topic_id(stage), ours)
     daemon = stage.start()
@@ -158,6 +150,19 @@ def test_a_reset_skips_a_record_only_after_it_was_said(stage: Stage) -> None:
     assert "Offsets 0 to 0 (up to 1 record) are never delivered" in said.out
     assert "repeat the command with --yes" in said.errors
     assert committed(stage) == before
+
+
+@pytest.mark.parametrize(("answer", "code", "offset"), [("y", 0, 1), ("n", 1, 0), ("?", 1, 0)])
+def test_at_a_terminal_a_person_is_asked(stage: Stage, answer: str, code: int, offset: int) -> None:
+    stage.produce(add("vip", "u1"))
+    commit(stage, 0, mark_of(stage))
+
+    said = offsets(stage, "reset", f"{stage.topic}:0", "--to", "latest", answer=answer)
+
+    assert said.code == code, said.errors
+    assert "Go on? [y/N]" in said.out
+    assert ("nothing was changed" in said.out) is (code == 1)
+    assert committed(stage)[0] == offset
 
 
 @pytest.mark.parametrize(
@@ -250,7 +255,7 @@ def test_an_adopted_group_is_sent_from_by_its_new_configuration(wide_stage: Stag
     assert said.code == 0, said.errors
     assert f"2 partitions to take over (fingerprint {OTHERS} on 1, none on 1" in said.out
     assert "Nothing is removed" in said.out
-    ours = settings_of(stage).fingerprint
+    ours = fingerprint_of(stage)
     kept = Mark(1, False, topic_id(stage), ours), Mark(TO_THE_END, False, topic_id(stage), ours)
     assert stage.committed(2) == {0: (1, kept[0]), 1: (0, kept[1])}
     daemon = stage.start()

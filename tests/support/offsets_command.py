@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,10 +13,11 @@ import yaml
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from daemon.config.settings import Settings, load
 from tests.support import topics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tests.support.stage import Stage
 
@@ -34,23 +36,55 @@ class Said:
         return next(words for words in lines if words and words[0].endswith(f":{partition}"))
 
 
-def offsets(stage: Stage, *words: str, changes: Mapping[str, object] | None = None) -> Said:
-    """Run the command to its end; no traceback and no secret is in what it says."""
+def offsets(
+    stage: Stage, *words: str, changes: Mapping[str, object] | None = None, answer: str = ""
+) -> Said:
+    """Run the command to its end; no traceback and no secret is in what it says.
+
+    With an answer, stdin is a terminal where a person has typed it.
+    """
     file = stage.folder / "offsets.yaml"
     file.write_text(yaml.safe_dump(stage.config(changes)))
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COHORTD_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "daemon", "offsets", "-c", str(file), *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        env={**kept, "NO_COLOR": "1", "COLUMNS": "200"},
-    )
+    with _stdin(answer) as stdin:
+        done = subprocess.run(
+            [sys.executable, "-m", "daemon", "offsets", "-c", str(file), *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=stdin,
+            env={**kept, "NO_COLOR": "1", "COLUMNS": "200"},
+        )
     assert "Traceback" not in done.stdout + done.stderr
     assert "canary" not in done.stdout + done.stderr
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+@contextlib.contextmanager
+def _stdin(answer: str) -> Iterator[int]:
+    if not answer:
+        yield subprocess.DEVNULL
+        return
+    keyboard, terminal = os.openpty()
+    try:
+        os.write(keyboard, f"{answer}\n".encode())
+        yield terminal
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+
+
+def settings_of(stage: Stage) -> Settings:
+    """Return the stage's configuration as the command reads it."""
+    file = stage.folder / "settings.yaml"
+    file.write_text(yaml.safe_dump(stage.config()))
+    return load([file], {})
+
+
+def fingerprint_of(stage: Stage) -> str:
+    """Return what the stage's own commits belong to."""
+    return settings_of(stage).fingerprint
 
 
 def commit(stage: Stage, offset: int, metadata: str, partition: int = 0) -> None:
