@@ -216,7 +216,8 @@ def blocked_now(delivery: Delivery, now_s: float) -> dict[str, str]:
         blocked["quota"] = f"for {delivery.pacer.cool_until_s - now_s:.0f} s"
     locked = [s.flush.cohort for s in delivery.lineup.senders.values() if s.trouble == "locked"]
     if locked:
-        blocked["locked"] = f"{len(locked)} cohorts, {locked[0]} first"
+        others = f" and {len(locked) - 1} more" if len(locked) > 1 else ""
+        blocked["locked"] = f"{locked[0]}{others}"
     return blocked
 
 

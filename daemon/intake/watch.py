@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from daemon.core.model import Partition
+from daemon.core.model import Lane, Partition
 from daemon.core.tenure import Tenure
+from daemon.core.window import OpenLane
 from daemon.errors import CohortdError
 from daemon.intake.loop import Intake
 from daemon.intake.ports import Ports
@@ -49,6 +52,7 @@ class IntakeWatch:
         self._unix_clock = unix_clock
         self._rules = rules
         self._log = get_logger()
+        self._pending_of: Counter[Partition] = Counter()
         self._drawn_s = -math.inf
         self._frontier: object = None
         self._moved_s = -math.inf
@@ -106,11 +110,15 @@ class IntakeWatch:
         relay = self._intake.relay
         windows = ((w.cohort, w.members, w.opened_at_s) for w in relay.waiting())
         flights = ((f.cohort, len(f.changes), f.opened_at_s) for f in relay.in_flight.values())
-        for group in (windows, flights):
-            for cohort, members, opened_at_s in group:
-                count, age_s = pending.get(cohort, (0, 0.0))
-                pending[cohort] = (count + members, max(age_s, now_s - opened_at_s))
+        for cohort, members, opened_at_s in itertools.chain(windows, flights):
+            count, age_s = pending.get(cohort, (0, 0.0))
+            pending[cohort] = (count + members, max(age_s, now_s - opened_at_s))
         self.pending_of_cohorts = pending  # Replaced whole: the other thread reads it.
+        self._pending_of = Counter()
+        open_lanes = (lane for window in relay.waiting() for lane in window.lanes.values())
+        sealed_lanes = (lane for flush in relay.in_flight.values() for lane in flush.lanes)
+        for lane in itertools.chain[OpenLane | Lane](open_lanes, sealed_lanes):
+            self._pending_of[lane.partition] += len(lane.changes)
 
     def _row(self, partition: Partition, now_s: float, *, paused: bool) -> PartitionView:
         end = self._consumer.end_offset(partition)
@@ -130,6 +138,7 @@ class IntakeWatch:
             lag=None if end is None else max(0, end - tenure.position),
             barrier_to=None if barrier is None or math.isinf(barrier) else int(barrier),
             waiting_s=waits_s if waits_s > 0 else None,
+            pending=self._pending_of[partition],
         )
 
     def _holds(self, now_s: float) -> dict[str, str]:
@@ -154,7 +163,8 @@ class IntakeWatch:
             holds["dead_letter"] = trouble
         barred = [p for p, tenure in tenures.items() if tenure.barrier_to is not None]
         if barred:
-            holds["barrier"] = f"{len(barred)} partitions, {barred[0]} first"
+            more = f" and {len(barred) - 1} more" if len(barred) > 1 else ""
+            holds["barrier"] = f"{barred[0]}{more}"
         waits_s = max((t.wait_until_s - now_s for t in tenures.values()), default=0.0)
         if waits_s > 0:
             holds["wait"] = f"for {waits_s:.0f} s"
