@@ -9,6 +9,7 @@ from typing import TypeAlias
 from daemon.core.intent import Intent
 from daemon.core.model import Partition
 from daemon.core.relay import Relay
+from daemon.core.tenure import Tenure
 from daemon.intake.ports import Ports
 from daemon.kafka.records import Commit, CommitResult
 from daemon.logs import FoldedLog, event, get_logger
@@ -55,20 +56,28 @@ class Committer:
         self.committed: dict[Partition, int] = {}
         self.accepted = 0
 
-    def turn(self, now_s: float) -> None:
-        """Take answers, and send what is due."""
+    @property
+    def done(self) -> bool:
+        """Tell whether the broker has taken all that may be committed now."""
+        return not any(map(self._is_behind, self._relay.tenures.values()))
+
+    def turn(self, now_s: float, *, hurry: bool = False) -> None:
+        """Take answers, and send what is due; in a hurry, whatever is not committed yet."""
         for result in self._consumer.commit_results():
             self._take(result, now_s)
-        due = self._due(now_s)
+        due = self._due(now_s, hurry=hurry)
         if due:
             self._send(due, now_s)
 
-    def _due(self, now_s: float) -> list[Partition]:
+    def _is_behind(self, tenure: Tenure) -> bool:
+        return self.committed.get(tenure.partition) != tenure.ledger.committable()[0]
+
+    def _due(self, now_s: float, *, hurry: bool) -> list[Partition]:
         topics: dict[str, list[Partition]] = {}
         urgent: set[str] = set()
         for partition, tenure in self._relay.tenures.items():
             topics.setdefault(partition.topic, []).append(partition)
-            if tenure.needs_intent():
+            if tenure.needs_intent() or (hurry and self._is_behind(tenure)):
                 urgent.add(partition.topic)
         return [
             partition

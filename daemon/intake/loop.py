@@ -114,7 +114,7 @@ class Intake:
         self._handover.finish_flushes()
         self._match_pause()
         self._call_back_suspects()
-        self.committer.turn(now_s)
+        self.committer.turn(now_s, hurry=self.draining)
         return self._hand_over()
 
     # What comes in.
@@ -239,11 +239,15 @@ class Intake:
     # The end.
 
     def drained(self, handed_over: int) -> bool:
-        """Tell whether, while draining, nothing more is to be expected from another turn."""
-        if self.relay.idle:
-            return not self.letters.waiting
+        """Tell whether, while draining, nothing more is to be expected from another turn.
+
+        What Braze has taken is committed by then: the last commit alone may be refused while the
+        group rebalances, and what it covers would be delivered twice (G14).
+        """
+        if self.letters.waiting or not self.committer.done:
+            return False
         stuck = not handed_over and not self.relay.in_flight and self._line.capacity() > 0
-        return stuck and not self.letters.waiting
+        return self.relay.idle or stuck
 
     def leave(self, deadline_s: float) -> None:
         """Give everything up and leave the group: what is not complete is replayed."""
