@@ -3,8 +3,7 @@
     CohortdError                 what a person is shown: one readable line
     ├── SettingsError            config: every problem of the configuration at once (exit 2)
     ├── KafkaUnavailable         kafka.consumer: a question to the broker got no answer (held)
-    ├── KafkaFatal               kafka.consumer: the client can't go on (exit 1)
-    └── ShutdownDeadlineError    app: the drain took longer than `shutdown.grace`
+    └── KafkaFatal               kafka.consumer: the client can't go on (exit 1)
 
 What the world does is a value (a verdict, an outcome, a reject); these are for what we, or the
 person who configured us, did wrong, and for the few ends of the line.
@@ -47,7 +46,3 @@ class KafkaUnavailable(CohortdError):  # noqa: N818  It is an answer, not a mist
 
 class KafkaFatal(CohortdError):  # noqa: N818  librdkafka's own word.
     """The client reported a fatal error: only a new process helps."""
-
-
-class ShutdownDeadlineError(CohortdError):
-    """The drain was not done within `shutdown.grace`; what is not committed is replayed."""

@@ -12,12 +12,10 @@ from typing import Any, Final
 import orjson
 
 from daemon.braze.credentials import Credentials
-from daemon.core.model import Alias, CohortUpdate, Device, Member
+from daemon.core.model import Alias, CohortUpdate, Device
 
 IDS_MAX: Final = 1_000  # Over all kinds and both directions: Braze, "Cohort import".
 BODY_BYTES_MAX: Final = 1 << 20
-# What of it is left to the members: the rest is for credentials, cohort id and member names.
-MEMBERS_BYTES_MAX: Final = BODY_BYTES_MAX - 16_384
 
 NO_CHANGES: Final = b"[]"  # The encoded part of a probe.
 
@@ -38,19 +36,6 @@ def encode_update(update: CohortUpdate) -> bytes:
     if removals:
         removals["should_remove"] = True
     return orjson.dumps([entry for entry in (adds, removals) if entry])
-
-
-def encoded_size(member: Member) -> int:
-    """Return the bytes the member takes in a body, its comma included: never too few.
-
-    A planner that keeps the sum of an update within MEMBERS_BYTES_MAX keeps the body within
-    BODY_BYTES_MAX.
-    """
-    if isinstance(member, str):
-        return len(orjson.dumps(member)) + 1
-    if isinstance(member, Device):
-        return len(orjson.dumps(member.id)) + 1
-    return len(orjson.dumps(_alias(member))) + 1
 
 
 def users_body(credentials: Credentials, cohort_id: str, encoded: bytes) -> bytes:

@@ -22,13 +22,11 @@ from daemon.config.sections import (
 )
 from daemon.config.timing import (
     DRAIN_MARGIN_S,
-    LEASE_LEAST_S,
-    LEASE_MARGIN_S,
     REVOKE_MARGIN_S,
     Timing,
-    lease_of,
     read_timing,
 )
+from daemon.core.lease import MARGIN_S, SHORTEST_S, lease_length_s
 from daemon.errors import Problem
 
 _S = duration_text
@@ -76,17 +74,17 @@ def _check_lease(values: Values, top: type[Noted]) -> Iterator[Problem]:
     timing, request_s = _timing(values), values.get(DeliverySettings, "request_timeout", float)
     if timing.session_s is None:
         return
-    lease_s = lease_of(timing.session_s, timing.heartbeat_s, request_s)
-    if lease_s < LEASE_LEAST_S:
-        least_s = LEASE_LEAST_S + timing.heartbeat_s + request_s + LEASE_MARGIN_S
+    lease_s = lease_length_s(timing.session_s, timing.heartbeat_s, request_s)
+    if lease_s < SHORTEST_S:
+        least_s = SHORTEST_S + timing.heartbeat_s + request_s + MARGIN_S
         session = "session_timeout" if timing.consumer_protocol else "properties.session.timeout.ms"
         left = f"-{_S(-lease_s)}" if lease_s < 0 else _S(lease_s)
         yield Problem(
             f"kafka.{session}",
             f"{_S(timing.session_s)} leaves a lease of {left}: session {_S(timing.session_s)}"
             f" - heartbeat.interval.ms {_S(timing.heartbeat_s)}"
-            f" - delivery.request_timeout {_S(request_s)} - {_S(LEASE_MARGIN_S)} must be at least"
-            f" {_S(LEASE_LEAST_S)} (G6)",
+            f" - delivery.request_timeout {_S(request_s)} - {_S(MARGIN_S)} must be at least"
+            f" {_S(SHORTEST_S)} (G6)",
             f"make the session at least {_S(least_s)}, or lower delivery.request_timeout",
         )
 

@@ -40,8 +40,9 @@ from daemon.config.sections import (
     WindowSettings,
 )
 from daemon.config.selection import CohortSelection
-from daemon.config.timing import REVOKE_MARGIN_S, lease_of, read_timing
+from daemon.config.timing import REVOKE_MARGIN_S, read_timing
 from daemon.config.words import translate
+from daemon.core.lease import lease_length_s
 from daemon.errors import Problem, SettingsError
 
 
@@ -104,13 +105,13 @@ class Settings(Noted):
         """How long an acknowledged commit lets us write (G6).
 
         None under group.protocol=consumer without `kafka.session_timeout`: then S and H come from
-        the group's configuration at the broker, and `timing.lease_of` gives the lease.
+        the group's configuration at the broker, and `core.lease.lease_length_s` gives the lease.
         """
         timing = read_timing(self.kafka.properties, self.kafka.session_timeout)
         assert timing is not None, "load has read the times already"
         if timing.session_s is None:
             return None
-        return lease_of(timing.session_s, timing.heartbeat_s, self.delivery.request_timeout)
+        return lease_length_s(timing.session_s, timing.heartbeat_s, self.delivery.request_timeout)
 
     @property
     def revoke_deadline_s(self) -> float:

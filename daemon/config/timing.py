@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from daemon.config.kafka_properties import PropertyValue, Unusable, text_of
 
-LEASE_MARGIN_S = 2.0
-LEASE_LEAST_S = 1.0  # G6: a shorter lease is refused.
 REVOKE_MARGIN_S = 10.0
 DRAIN_MARGIN_S = 5.0
 
@@ -31,11 +29,6 @@ class Timing:
     heartbeat_s: float
     poll_s: float
     consumer_protocol: bool
-
-
-def lease_of(session_s: float, heartbeat_s: float, request_timeout_s: float) -> float:
-    """Return how long a commit's acknowledgement lets us write (G6), in seconds."""
-    return round(session_s - heartbeat_s - request_timeout_s - LEASE_MARGIN_S, 6)
 
 
 def read_timing(

@@ -16,7 +16,8 @@ def lease_length_s(session_s: float, heartbeat_s: float, request_s: float) -> fl
     which may be older than the commit by one heartbeat interval. A request started at the last
     moment must have ended by then.
     """
-    return session_s - heartbeat_s - request_s - MARGIN_S
+    # Rounded, so that settings written in tenths are compared as they are written.
+    return round(session_s - heartbeat_s - request_s - MARGIN_S, 6)
 
 
 class Lease:

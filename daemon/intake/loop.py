@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from daemon.config.timing import REVOKE_MARGIN_S
 from daemon.core.model import Partition
 from daemon.core.relay import Relay
 from daemon.formats.decode import Decoded, Decoder
@@ -21,9 +22,6 @@ from daemon.intake.ports import Ports
 from daemon.intake.starts import Starts
 from daemon.kafka.records import EndOfPartition, PartitionFault, Reject, Run
 from daemon.logs import FoldedLog, event, get_logger
-
-# A revoke must end far below `max.poll.interval.ms`; this much is left for answers to come over.
-REVOKE_MARGIN_S = 10.0
 
 # Flushes that stay the same ones for so long may need what waits behind a barrier, to end.
 FLIGHTS_HELD_S = 30.0
@@ -69,7 +67,7 @@ class Intake:
         self.letters = letters
         self.committer = Committer(ports, relay)
         self._handover = Handover(ports, relay, letters, self.committer, rules.request_s)
-        revoke_s = rules.request_s + REVOKE_MARGIN_S
+        revoke_s = rules.request_s + REVOKE_MARGIN_S  # Far below `max.poll.interval.ms`.
         self.ownership = Ownership(ports, relay, starts, self._handover, revoke_s)
         self.ends: dict[Partition, int] = {}  # Where the client last told that there is no more.
         self.ratio_exceeded: dict[Partition, str] = {}

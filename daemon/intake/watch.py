@@ -56,7 +56,6 @@ class IntakeWatch:
         self._drawn_s = -math.inf
         self._frontier: object = None
         self._moved_s = -math.inf
-        self._draining = False
         ports.metrics.pending_changes_limit.set(rules.pending_max)
 
     def turn(self, now_s: float, *, held_elsewhere: bool) -> IntakeView | None:

@@ -255,7 +255,8 @@ class Consumer:
             self._world.wait(self._owner, lambda: False, self._world.now + 0.05)
         if not self._answered():
             self._world.wait(self._owner, self._answered, until_s)
-        if not self._answered():
+        lost = self._world.plan.arm == "storm" and self._world.chance(0.02)
+        if lost or not self._answered():
             self._world.sometimes("kafka_unavailable")
             raise KafkaUnavailable("nobody answers")
 

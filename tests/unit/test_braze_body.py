@@ -8,16 +8,15 @@ import pytest
 
 from daemon.braze.body import (
     BODY_BYTES_MAX,
-    MEMBERS_BYTES_MAX,
     NO_CHANGES,
     cohort_body,
     encode_update,
-    encoded_size,
     ids_of,
     users_body,
 )
 from daemon.braze.credentials import Credentials
 from daemon.core.model import Alias, CohortUpdate, Device, Member
+from daemon.core.plan import MEMBERS_BYTES_MAX, member_bytes_max
 
 KEYS = Credentials("partner-key-canary", "client-secret-canary")
 
@@ -121,7 +120,7 @@ def test_a_cohort_without_id_or_name_is_our_bug(cohort: str, name: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "plain", 'quo"te\\', "\x00\x01\n\t\x7f", "Ünïcödé", "👩‍👩‍👧", "\u2028"]
 )
-def test_encoded_size_never_says_too_few(text: str) -> None:
+def test_the_bound_of_a_member_never_says_too_few(text: str) -> None:
     members: list[Member] = [text, text + "2", Device(text), Alias(text, text), Alias(text, "l")]
 
     for members_now in (members, members * 2):
@@ -130,15 +129,15 @@ def test_encoded_size_never_says_too_few(text: str) -> None:
             for i, m in enumerate(members_now)
         }
         keys_and_brackets = 200
-        bound = sum(map(encoded_size, changes)) + keys_and_brackets
+        bound = sum(map(member_bytes_max, changes)) + keys_and_brackets
         assert len(encode_update(CohortUpdate("vip", changes))) <= bound
 
 
 def test_a_plan_within_the_members_share_fits_whatever_the_rest() -> None:
     count = 170
-    size = MEMBERS_BYTES_MAX // count
-    changes: dict[Member, bool] = {f"{i:0{size - 3}d}": True for i in range(count)}
-    assert sum(map(encoded_size, changes)) > MEMBERS_BYTES_MAX - 2 * count
+    longest = (MEMBERS_BYTES_MAX // count - 60) // 6  # Each control character becomes six bytes.
+    changes: dict[Member, bool] = {f"{i}" + "\x01" * longest: True for i in range(count)}
+    assert sum(map(member_bytes_max, changes)) <= MEMBERS_BYTES_MAX
 
     keys = Credentials("\x01" * 512, "\x01" * 512)
     body = users_body(keys, "\x01" * 512, encode_update(CohortUpdate("vip", changes)))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.timing import lease_of
+from daemon.core.lease import lease_length_s
 from tests.support.configs import load_with, problems_with
 
 _PROPERTIES = "kafka.properties"
@@ -121,7 +121,7 @@ def test_times_may_come_from_files(tmp_path: Path) -> None:
 
 def test_the_lease_is_what_is_left_of_the_session(tmp_path: Path) -> None:
     assert load_with(tmp_path, {}).lease_s == 30.0
-    assert lease_of(6, 0.5, 2) == 1.5
+    assert lease_length_s(6, 0.5, 2) == 1.5
 
 
 def test_under_the_consumer_protocol_the_broker_knows_the_session(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_hostile_text_stays_one_parseable_line(text: str) -> None:
 def test_any_fields_make_one_line(fields: dict[str, str]) -> None:
     fields = {f"f_{name}": value for name, value in fields.items()}
 
-    lines = lines_of(lambda log: log.info(event.CONFIG_LOADED, **fields))
+    lines = lines_of(lambda log: log.info(event.DAEMON_STARTED, **fields))
 
     assert len(lines) == 1
     assert fields.keys() <= lines[0].keys()

@@ -19,7 +19,7 @@ def test_a_blocked_pipe_never_blocks_and_drops_are_said_later() -> None:
         pipe = configure("info", stream=stream)
         log = get_logger()
         for number in range(20_000):
-            log.info(event.WINDOW_SEALED, number=number, padding="x" * 100)
+            log.info(event.COHORT_ANNOUNCED, number=number, padding="x" * 100)
         dropped = pipe.dropped
         hung = pipe.flush(0.01)
 
@@ -30,7 +30,7 @@ def test_a_blocked_pipe_never_blocks_and_drops_are_said_later() -> None:
     assert not hung
     assert dropped > 0
     assert said == dropped
-    assert sum(line["event"] == "window_sealed" for line in lines) == 20_000 - dropped
+    assert sum(line["event"] == "cohort_announced" for line in lines) == 20_000 - dropped
 
 
 def drain(reader: int, pipe: LogPipe) -> str:
@@ -73,7 +73,7 @@ def test_a_pipe_made_non_blocking_by_another_loses_nothing() -> None:
     with os.fdopen(writer, "w") as stream:
         pipe = configure("info", stream=stream)
         for number in range(3_000):
-            get_logger().info(event.WINDOW_SEALED, number=number)
+            get_logger().info(event.COHORT_ANNOUNCED, number=number)
 
         lines = [json.loads(line) for line in drain(reader, pipe).splitlines()]
 
