@@ -44,6 +44,7 @@ class DeliveryWatch:
         self._cohorts: dict[str, CohortCounts] = {}
         self._totals = CohortCounts()
         self._requests = 0
+        self._requests_before = 0  # Made before the present hour of Braze's quota.
         self._retries = 0
         self._quota: Quota = Quota()
         self._quota_reset_unix_s: float | None = None
@@ -111,8 +112,14 @@ class DeliveryWatch:
         quota = answer.quota
         if quota.limit is None and quota.remaining is None:
             return
-        self._quota = Quota(quota.limit, quota.remaining)
+        if quota.reset_at_s != self._quota_reset_unix_s:  # A new hour has begun.
+            self._requests_before = self._requests - 1
         self._quota_reset_unix_s = quota.reset_at_s
+        others = None
+        if quota.limit is not None and quota.remaining is not None:
+            ours = self._requests - self._requests_before
+            others = max(0, quota.limit - quota.remaining - ours)
+        self._quota = Quota(quota.limit, quota.remaining, others)
         self._metrics.quota(self._quota)
 
     def ended(self, flush: Flush, outcome: Outcome, unix_s: float) -> None:

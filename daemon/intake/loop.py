@@ -166,6 +166,8 @@ class Intake:
     def _count(self, run: Run, decoded: Decoded) -> None:
         self.consumed += len(run.records)
         self._metrics.consumed(run.partition, len(run.records))
+        if self.relay.tenures[run.partition].barrier_to is not None:
+            self._metrics.replayed_events.inc(len(run.records))
         if decoded.ignored:
             self._metrics.ignored(run.partition.topic, decoded.ignored)
 

@@ -63,6 +63,7 @@ def test_after_a_kill_the_next_one_repeats_little_and_ends_right(wide_stage: Sta
 
     stage.wait_members(a=expected["a"], b=expected["b"], timeout_s=45.0)
     successor.wait_for("nothing is pending", lambda status: not status["pending"])
+    assert "cohortd_replayed_events_total 0.0" not in successor.get("/metrics")[1]
     assert successor.terminate() == 0
     assert sum(offset for offset, _ in stage.committed(4).values()) == 400
 

@@ -157,6 +157,7 @@ class SilentMetrics:
         self.unclean_handovers = Counted(world, "unclean_takeover")
         self.changes_superseded = Counted(world, "superseded")
         self.lane_disagreements = Counted(world, "lanes_disagree")
+        self.replayed_events = Counted(world, "replayed_records")
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return _ignore

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry
+
+from daemon.braze.watch import DeliveryWatch
+from daemon.core.delivery import Attempt
+from daemon.core.model import CohortUpdate
+from daemon.core.verdict import Answer, Quota, Sent, Verdict
+from daemon.metrics import CohortLabels, Metrics
+
+
+def _watch(registry: CollectorRegistry) -> DeliveryWatch:
+    return DeliveryWatch(Metrics(registry, CohortLabels((), 10)), dict, {})
+
+
+def _answered(watch: DeliveryWatch, remaining: int, reset_at_s: float) -> None:
+    update = CohortUpdate("vip", {"ann": True, "bob": False})
+    answer = Answer(
+        Verdict.ACCEPTED, Sent.ANSWERED, "ok", 201, quota=Quota(1_000, remaining, reset_at_s)
+    )
+    watch.answered(Attempt(1, "vip", "VIP", update, None), answer, 0.1)
+
+
+def test_what_others_used_of_the_hour_is_what_this_replica_did_not_send() -> None:
+    registry = CollectorRegistry()
+    watch = _watch(registry)
+
+    _answered(watch, 900, 3_600.0)
+    _answered(watch, 890, 3_600.0)
+
+    assert registry.get_sample_value("cohortd_braze_quota_used_by_others_requests") == 108
+
+
+def test_a_new_hour_begins_with_nothing_sent() -> None:
+    registry = CollectorRegistry()
+    watch = _watch(registry)
+    _answered(watch, 900, 3_600.0)
+
+    _answered(watch, 999, 7_200.0)
+
+    assert registry.get_sample_value("cohortd_braze_quota_used_by_others_requests") == 0
+
+
+def test_adds_and_removals_of_an_accepted_update_are_counted_apart() -> None:
+    registry = CollectorRegistry()
+    watch = _watch(registry)
+
+    _answered(watch, 900, 3_600.0)
+
+    for op in ("add", "remove"):
+        labels = {"cohort": "vip", "op": op}
+        assert registry.get_sample_value("cohortd_changes_delivered_total", labels) == 1
