@@ -106,7 +106,7 @@ class KafkaConsumer:
         return self._reading.stale
 
     def begin(self, offsets: Mapping[Partition, int]) -> None:
-        """Read assigned partitions from these offsets: from `on_assign`, or any time later.
+        """Read assigned partitions from here: from `on_assign`, or later.
 
         A committed offset takes its leader epoch along: a log cut short meanwhile is a fault.
         """
@@ -223,13 +223,13 @@ class KafkaConsumer:
         self._raise_failure()
 
     def _on_assign(self, _: Consumer, listed: _Listed) -> None:
-        partitions = [] if self._closing else _plain(listed)  # An assignment nobody waits for.
-        self._assigned.update(partitions)
         try:
             # Without a call of its own in here, the binding would start all of them where the
             # group's offsets are. Those nobody begins are ours and silent.
             self._consumer.incremental_assign([])
-            self._tell("on_assign", partitions)
+            if not self._closing:  # Else nobody waits for it, and to assign more would hang.
+                self._assigned.update(partitions := _plain(listed))
+                self._tell("on_assign", partitions)
         except KafkaException as exception:
             self._failure = self._failure or exception
 
