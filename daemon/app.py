@@ -94,6 +94,7 @@ class Daemon:
             group=self._settings.kafka.group_id,
             config=self._settings.config_hash,
         )
+        parts.surveyor.start()
         intake.start()
         anything: list[asyncio.Future[Any]] = [over, parts.dispatcher.crashed, *chores]
         await asyncio.wait(anything, return_when=asyncio.FIRST_COMPLETED)
@@ -101,6 +102,7 @@ class Daemon:
         if not over.done():  # The sending side died: the intake must not go on alone.
             intake.stop(clocks.now_s())
             await asyncio.wait([over], timeout=self._settings.delivery.request_timeout)
+        parts.surveyor.stop()
         for chore in chores:
             chore.cancel()
         await parts.dispatcher.close(self._settings.delivery.request_timeout)

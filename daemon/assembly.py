@@ -36,6 +36,7 @@ from daemon.intake.starts import FirstStart, Starts
 from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.kafka.consumer import KafkaConsumer
 from daemon.kafka.outbox import Outbox
+from daemon.kafka.surveyor import Surveyor
 from daemon.line import ThreadLine
 from daemon.logs import get_logger, librdkafka_logger
 from daemon.metrics import CohortLabels, Metrics
@@ -52,6 +53,7 @@ class Parts:
     delivery_watch: DeliveryWatch
     dispatcher: Dispatcher
     consumer: KafkaConsumer
+    surveyor: Surveyor
     intake: Intake
     intake_watch: IntakeWatch
 
@@ -77,11 +79,20 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
         board.intake_tick_s = clocks.now_s()
 
     line = ThreadLine(asyncio.get_running_loop(), dispatcher)
-    ports = Ports(consumer, line, clocks.now_s, metrics, beat)
+    surveyor = Surveyor(client_properties(settings, "admin"), _topics(settings), clocks.now_s)
+    ports = Ports(consumer, line, clocks.now_s, metrics, beat, surveyor)
     intake = _intake(settings, ports, starts)
     intake_watch = IntakeWatch(intake, ports, clocks.unix_s, watch_rules(settings))
     return Parts(
-        metrics, board, delivery, delivery_watch, dispatcher, consumer, intake, intake_watch
+        metrics,
+        board,
+        delivery,
+        delivery_watch,
+        dispatcher,
+        consumer,
+        surveyor,
+        intake,
+        intake_watch,
     )
 
 
@@ -183,10 +194,14 @@ def _metrics(settings: Settings, registry: CollectorRegistry) -> Metrics:
     return metrics
 
 
+def _topics(settings: Settings) -> list[str]:
+    return [entry.topic or entry.pattern or "" for entry in settings.inputs]
+
+
 def _consumer(settings: Settings) -> KafkaConsumer:
     return KafkaConsumer(
         {**client_properties(settings), "group.id": settings.kafka.group_id},
-        [entry.topic or entry.pattern or "" for entry in settings.inputs],
+        _topics(settings),
         clock=clocks.now_s,
         logger=librdkafka_logger(get_logger()),
     )

@@ -152,6 +152,10 @@ class Committer:
             else:
                 self._failed(result)
 
+    def repeat(self, partitions: Iterable[Partition]) -> None:
+        """Commit these as they stand and wait for no answer; whatever it is, it changes nothing."""
+        self._consumer.commit([_commit(intent) for intent in self._relay.intents(partitions, 0.0)])
+
     def forget(self, partition: Partition) -> None:
         """It is no longer ours: an answer that still comes concerns nobody."""
         self.committed.pop(partition, None)

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 
 from daemon.core.model import Partition
 from daemon.core.relay import Relay
-from daemon.core.takeover import Foreign, Parked
+from daemon.core.takeover import MADE_ANEW, Foreign, Parked, is_made_anew
 from daemon.core.tenure import Start
 from daemon.errors import KafkaUnavailable
+from daemon.intake.census import Census
 from daemon.intake.handover import Handover
 from daemon.intake.ports import Ports
 from daemon.intake.starts import ASK_S, Found, Starts
-from daemon.kafka.records import PartitionFault
+from daemon.kafka.records import Commit, PartitionFault, Survey
 from daemon.logs import FoldedLog, event, get_logger
 
 # A question to a broker that did not answer is asked again after this.
@@ -56,7 +57,6 @@ class Ownership:
         self.assigned: set[Partition] = set()
         self.paused: set[Partition] = set()  # As the consumer was told; the intake keeps it too.
         self.joined = False
-        self.partitions_in_all = 0
         self._consumer = ports.consumer
         self._line = ports.line
         self._clock = ports.clock
@@ -65,6 +65,10 @@ class Ownership:
         self._starts = starts
         self._handover = handover
         self._revoke_s = revoke_s
+        self._census = Census(ports.metrics)
+        self._surveys = ports.surveys
+        self._survey: Survey | None = None  # The last one that was looked at.
+        self._begun_s: dict[Partition, float] = {}
         self._log = get_logger()
         self._folded = FoldedLog(self._log)
         self._ask_at_s = 0.0
@@ -105,6 +109,10 @@ class Ownership:
 
     def turn(self, now_s: float) -> None:
         """Begin what was assigned and may begin, each in its own time."""
+        survey = self._surveys.latest
+        if survey is not None and survey is not self._survey:
+            self._survey = survey
+            self._compare(survey)
         waiting = sorted(p for p in self.assigned if p in self.standing.unstarted)
         if not (waiting or self._recount) or now_s < self._ask_at_s:
             return
@@ -119,8 +127,9 @@ class Ownership:
 
     def fault(self, fault: PartitionFault) -> None:
         """Park a partition whose position says nothing any more; the others go on."""
-        if fault.partition not in self.assigned:
+        if fault.partition not in self.assigned or fault.partition not in self._relay.tenures:
             return
+        self._surveys.hurry()  # A topic that was made anew often shows by a fault first.
         self._park(fault.partition, f"{fault.code}: {fault.detail}")
 
     def stop_at(self, partition: Partition, why: str) -> None:
@@ -129,15 +138,32 @@ class Ownership:
 
     def share(self) -> float:
         """Return the part of all partitions that this replica owns (G8)."""
-        if not self.partitions_in_all:
-            return 1.0
-        return min(1.0, len(self.assigned) / self.partitions_in_all)
+        total = self._census.total
+        return min(1.0, len(self.assigned) / total) if total else 1.0
+
+    def _compare(self, survey: Survey) -> None:
+        """Stop what is no longer the log it was begun on, and follow how many there are in all.
+
+        A survey that was asked for before a partition was begun may be older than its topic.
+        """
+        self._starts.met(survey.ids)
+        self._census.take(survey.partitions)
+        self._share()
+        gone = [
+            partition
+            for partition, tenure in self._relay.tenures.items()
+            if self._begun_s[partition] < survey.asked_at_s
+            and is_made_anew(tenure.topic_id, survey.ids.get(partition.topic, ""))
+        ]
+        self._handover.drop(gone)
+        for partition in gone:
+            self._park(partition, MADE_ANEW)
 
     def _begin(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """Start what can be started and return where each of those is to be read from."""
         try:
             found = self._starts.find(partitions, self._clock())
-            self.partitions_in_all = sum(self._consumer.partition_counts(ASK_S).values())
+            self._census.take(self._consumer.partition_counts(ASK_S))
         except KafkaUnavailable as error:
             self._ask_at_s = self._clock() + _ASK_AGAIN_S
             self.standing.unstarted.update(dict.fromkeys(partitions, str(error)))
@@ -156,9 +182,12 @@ class Ownership:
             return None
         if isinstance(how, Parked):
             self._park(partition, how.why)
+            if how.mark is not None:
+                self._consumer.commit([Commit(partition, 0, how.mark.encode())])
             return None
         assert isinstance(how, Start)
         self._relay.assign({partition: how})
+        self._begun_s[partition] = self._clock()
         waits_s = max(0.0, how.wait_until_s - self._clock())
         if waits_s:
             self._metrics.unclean_handovers.inc()
@@ -172,7 +201,7 @@ class Ownership:
         return how.position
 
     def _park(self, partition: Partition, why: str) -> None:
-        if partition not in self.standing.parked:
+        if self.standing.parked.get(partition) != why:
             self._log.error(event.PARTITION_PARKED, partition=str(partition), why=why)
         self.standing.parked[partition] = why
 
@@ -181,6 +210,7 @@ class Ownership:
             self.assigned.discard(partition)
             self.paused.discard(partition)
             self.standing.forget(partition)
+            self._begun_s.pop(partition, None)
             self._metrics.forget_partition(partition)
         self._share()
 

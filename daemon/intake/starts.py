@@ -6,21 +6,18 @@ answer is `KafkaUnavailable`: the caller asks again later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from daemon.core.intent import Mark
 from daemon.core.model import Partition
-from daemon.core.takeover import Destination, Foreign, Parked, first_start, take_over
+from daemon.core.takeover import Destination, Foreign, Log, Parked, first_start, take_over
 from daemon.core.tenure import Start
-from daemon.errors import KafkaUnavailable
 from daemon.kafka.records import Committed, ConsumerPort
 
 # How long one question to the broker may take; a rebalance waits meanwhile.
 ASK_S = 10.0
-
-# Topic ids are worth less of a wait, and a broker that does not tell them never will.
-ASK_IDS_S = 2.0
 
 Found: TypeAlias = Start | Foreign | Parked
 
@@ -42,13 +39,14 @@ class Starts:
         self._first = first
         self._topics_before: frozenset[str] | None = None
         self._ids: dict[str, str] = {}
-        self._ids_told = True
+        self._known_ids: dict[str, str] = {}  # As this process first met each topic.
         self.backfill_ends: dict[Partition, int] = {}  # Where the log ended at a first start.
 
     def find(self, partitions: Sequence[Partition], now_s: float) -> dict[Partition, Found]:
         """Return how to begin each. Raise `KafkaUnavailable` when the broker does not answer."""
         counts = self._consumer.partition_counts(ASK_S)
-        self._ids = self._ask_ids()
+        self._ids = self._consumer.topic_ids(ASK_S)
+        self.met(self._ids)
         committed = self._consumer.committed(partitions, ASK_S)
         without = {p.topic for p in partitions if committed.get(p) is None}
         begun = {topic for topic in without if self._has_begun(topic, counts.get(topic, 0))}
@@ -59,14 +57,9 @@ class Starts:
             self._topics_before = frozenset(counts)
         return found
 
-    def _ask_ids(self) -> dict[str, str]:
-        if not self._ids_told:
-            return {}
-        try:
-            return self._consumer.topic_ids(ASK_IDS_S)
-        except KafkaUnavailable:
-            self._ids_told = False
-            return {}  # An offset's mark then says nothing of the topic's identity.
+    def met(self, ids: Mapping[str, str]) -> None:
+        """Remember topics by the ids they had when this process first met them."""
+        self._known_ids = {**ids, **self._known_ids}
 
     def _has_begun(self, topic: str, partitions: int) -> bool:
         """Tell whether `start` is over for this topic.
@@ -87,10 +80,15 @@ class Starts:
         begun: bool,
     ) -> Found:
         topic_id = self._ids.get(partition.topic, "")
+        log = Log(topic_id, self._known_ids.get(partition.topic, ""))
         if committed is None:
-            return first_start(self._first_offset(partition, begun=begun), topic_id)
+            position = self._first_offset(partition, begun=begun)
+            return first_start(position, log, self._destination)
+        mark = Mark.decode(committed.metadata)
+        if mark is not None and mark.topic_id and mark.topic_id == topic_id:
+            self._known_ids[partition.topic] = topic_id  # A person has said how to go on.
         offset = (committed.offset, committed.metadata, committed.leader_epoch)
-        return take_over(offset, topic_id, self._destination, now_s)
+        return take_over(offset, log, self._destination, now_s)
 
     def _first_offset(self, partition: Partition, *, begun: bool) -> int:
         low, high = self._consumer.log_range(partition, ASK_S)

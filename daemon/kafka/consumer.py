@@ -54,7 +54,7 @@ class KafkaConsumer:
         logger: logging.Logger = client_log,
     ) -> None:
         self._properties = dict(properties)
-        self._topics = tuple(_whole(topic) for topic in topics)
+        self._topics = tuple(questions.whole(topic) for topic in topics)
         self._events = EventLog()
         self._reading = Reading()
         self._assigned: set[Partition] = set()
@@ -290,11 +290,3 @@ def _plain(listed: _Listed) -> list[Partition]:
 
 def _listed(partition: Partition, offset: int = OFFSET_INVALID) -> TopicPartition:
     return TopicPartition(partition.topic, partition.number, offset)
-
-
-def _whole(topic: str) -> str:
-    """Let a pattern match whole names under both protocols.
-
-    By itself librdkafka matches the beginning of a name, a KIP-848 broker the whole of it.
-    """
-    return f"^({topic[1:]})$" if topic.startswith("^") else topic

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from daemon.core.model import Partition
@@ -22,6 +22,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from confluent_kafka import Consumer
+    from confluent_kafka.admin._topic import TopicDescription
+
+# Of one topic, and no failure of the question.
+_NOT_THERE = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_EXCEPTION,
+    }
+)
+_NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # 16 bytes of zero: what stands where there is no id.
+
+
+def whole(topic: str) -> str:
+    """Let a pattern match whole names under both protocols.
+
+    By itself librdkafka matches the beginning of a name, a KIP-848 broker the whole of it.
+    """
+    return f"^({topic[1:]})$" if topic.startswith("^") else topic
 
 
 def committed(
@@ -44,7 +63,9 @@ def committed(
     return found
 
 
-def partition_counts(client: Consumer, topics: Sequence[str], timeout_s: float) -> dict[str, int]:
+def partition_counts(
+    client: Consumer | AdminClient, topics: Sequence[str], timeout_s: float
+) -> dict[str, int]:
     """Return the partitions of each topic that exists and is named, or matched by a pattern."""
     try:
         known = client.list_topics(timeout=timeout_s).topics
@@ -83,14 +104,32 @@ def offset_at(client: Consumer, partition: Partition, timestamp_ms: int, timeout
 
 def topic_ids(properties: Properties, names: Sequence[str], timeout_s: float) -> dict[str, str]:
     """Return the ids of topics. A client of its own asks, which is gone when this returns."""
+    admin = AdminClient(admin_config(properties), logger=client_log)
+    found = describe_topics(admin, names, timeout_s)
+    return {name: told for name, topic in found.items() if (told := topic_id(topic))}
+
+
+def describe_topics(
+    admin: AdminClient, names: Sequence[str], timeout_s: float
+) -> dict[str, TopicDescription]:
+    """Return those of the topics that are there and may be seen."""
     if not names:
         return {}
-    admin = AdminClient(admin_config(properties), logger=client_log)
-    try:
-        answers = admin.describe_topics(TopicCollection(list(names)), request_timeout=timeout_s)
-        return {name: str(answer.result().topic_id) for name, answer in answers.items()}
-    except KafkaException as exception:
-        raise _unanswered("the topics' ids", exception) from exception
+    found: dict[str, TopicDescription] = {}
+    asked = admin.describe_topics(TopicCollection(list(names)), request_timeout=timeout_s)
+    for name, answer in asked.items():
+        try:
+            found[name] = answer.result()
+        except KafkaException as exception:
+            if error_of(exception).code() not in _NOT_THERE:
+                raise _unanswered(f"topic {name}", exception) from exception
+    return found
+
+
+def topic_id(topic: TopicDescription) -> str:
+    """Return a topic's id; empty where the broker is older than topic ids (Kafka 2.8)."""
+    told = str(topic.topic_id)
+    return "" if told == _NO_ID else told
 
 
 def _unanswered(what: str, exception: KafkaException) -> KafkaUnavailable:

@@ -146,6 +146,29 @@ class Committed:
     leader_epoch: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the brokers told of the inputs' topics, all of it asked after one moment.
+
+    A topic that is not there is in neither mapping; a broker older than topic ids tells none.
+    """
+
+    asked_at_s: float
+    ids: Mapping[str, str]
+    partitions: Mapping[str, int]
+
+
+class Surveys(Protocol):
+    """Where the surveys come from, one after the other, without anybody waiting for them."""
+
+    @property
+    def latest(self) -> Survey | None:
+        """Return the last that was answered, None before the first."""
+
+    def hurry(self) -> None:
+        """Make the next one now: something was met that it may explain."""
+
+
 class RebalanceListener(Protocol):
     """Called on the intake thread, from inside `poll_runs` and `close`."""
 

@@ -12,7 +12,7 @@ from confluent_kafka.admin._acl import AclOperation
 from daemon.config.settings import Settings
 from daemon.core.intent import Mark
 from daemon.core.model import Partition
-from daemon.core.takeover import Destination, Foreign, Parked, take_over
+from daemon.core.takeover import Destination, Foreign, Log, Parked, take_over
 from daemon.errors import KafkaUnavailable
 from daemon.kafka import questions
 from daemon.kafka.client_errors import is_passing
@@ -61,7 +61,7 @@ def _judge(
     for partition, at in found.items():
         low, high = ranges[partition]
         offset = (at.offset, at.metadata, at.leader_epoch)
-        taken = take_over(offset, ids.get(partition.topic, ""), destination, 0.0)
+        taken = take_over(offset, Log(ids.get(partition.topic, "")), destination, 0.0)
         if isinstance(taken, Foreign):
             foreign[taken.fingerprint] += 1
         elif isinstance(taken, Parked):

@@ -1,0 +1,96 @@
+"""Asks the brokers, beside the reading, what nobody may wait for in a turn.
+
+It owns a thread and an admin client of its own: a second thread at the consumer would starve, and
+a question asked in a turn lasts as long as a broker is silent. Its answers are values, replaced
+whole. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from confluent_kafka.admin import AdminClient
+
+from daemon.errors import KafkaFatal, KafkaUnavailable
+from daemon.kafka import questions
+from daemon.kafka.client_config import Properties, admin_config, client_log
+from daemon.kafka.records import Survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# How often it asks: so long a topic made anew may go unseen.
+EVERY_S = 10.0
+
+# How long it waits for one answer, and how soon it asks again after none.
+ANSWER_S = 5.0
+AGAIN_S = 1.0
+
+
+class Surveyor(threading.Thread):
+    """Makes a survey every few seconds, from `start` until `stop`; a silent broker delays it.
+
+    `topics` are names, or patterns that begin with `^` and match whole names.
+    """
+
+    def __init__(
+        self, properties: Properties, topics: Sequence[str], clock: Callable[[], float]
+    ) -> None:
+        super().__init__(name="cohortd-surveyor", daemon=True)
+        self._properties = properties
+        self._topics = tuple(map(questions.whole, topics))
+        self._clock = clock
+        self.unanswered = 0  # Surveys in a row that got no answer.
+        self._latest: Survey | None = None
+        self._failure: Exception | None = None
+        self._wanted = threading.Event()
+        self._stopped = False
+
+    @property
+    def latest(self) -> Survey | None:
+        """Return the last survey, None before the first. Raise KafkaFatal when none can come."""
+        if self._failure is not None:
+            raise KafkaFatal(f"survey the cluster: {self._failure}") from self._failure
+        return self._latest
+
+    def hurry(self) -> None:
+        """Make the next one now."""
+        self._wanted.set()
+
+    def stop(self) -> None:
+        """Ask nothing more; what is being asked is not waited for."""
+        self._stopped = True
+        self._wanted.set()
+
+    def run(self) -> None:
+        """Ask until stopped."""
+        try:
+            admin = AdminClient(admin_config(self._properties), logger=client_log)
+            while not self._stopped:
+                self._wanted.clear()
+                self._wanted.wait(EVERY_S if self._ask(admin) else AGAIN_S)
+        except Exception as failure:  # noqa: BLE001  The top of a thread: `latest` ends the process.
+            self._failure = failure
+
+    def _ask(self, admin: AdminClient) -> bool:
+        """Make a survey; tell whether there was an answer to all of it."""
+        asked_at_s = self._clock()
+        try:
+            found = questions.describe_topics(admin, self._names(admin), ANSWER_S)
+        except KafkaUnavailable:
+            self.unanswered += 1
+            return False
+        self.unanswered = 0
+        self._latest = Survey(
+            asked_at_s,
+            {name: told for name, topic in found.items() if (told := questions.topic_id(topic))},
+            {name: len(topic.partitions) for name, topic in found.items()},
+        )
+        return True
+
+    def _names(self, admin: AdminClient) -> list[str]:
+        names = [topic for topic in self._topics if not topic.startswith("^")]
+        if len(names) == len(self._topics):
+            return names
+        return sorted(questions.partition_counts(admin, self._topics, ANSWER_S))
