@@ -25,7 +25,6 @@ from daemon.core.pacer import Budget
 from daemon.core.queue import WindowRules
 from daemon.core.relay import Relay, RelayRules
 from daemon.core.takeover import Destination
-from daemon.errors import Problem, SettingsError
 from daemon.formats.decode import Decoder
 from daemon.formats.decoders import compile_input
 from daemon.intake.dead_letters import DeadLetters
@@ -79,7 +78,7 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
         board.intake_tick_s = clocks.now_s()
 
     line = ThreadLine(asyncio.get_running_loop(), dispatcher)
-    surveyor = Surveyor(client_properties(settings, "admin"), _topics(settings), clocks.now_s)
+    surveyor = Surveyor(_member_properties(settings), _topics(settings), clocks.now_s)
     ports = Ports(consumer, line, clocks.now_s, metrics, beat, surveyor)
     intake = _intake(settings, ports, starts)
     intake_watch = IntakeWatch(intake, ports, clocks.unix_s, watch_rules(settings))
@@ -194,13 +193,17 @@ def _metrics(settings: Settings, registry: CollectorRegistry) -> Metrics:
     return metrics
 
 
+def _member_properties(settings: Settings) -> dict[str, object]:
+    return {**client_properties(settings), "group.id": settings.kafka.group_id}
+
+
 def _topics(settings: Settings) -> list[str]:
     return [entry.topic or entry.pattern or "" for entry in settings.inputs]
 
 
 def _consumer(settings: Settings) -> KafkaConsumer:
     return KafkaConsumer(
-        {**client_properties(settings), "group.id": settings.kafka.group_id},
+        _member_properties(settings),
         _topics(settings),
         clock=clocks.now_s,
         logger=librdkafka_logger(get_logger()),
@@ -208,14 +211,7 @@ def _consumer(settings: Settings) -> KafkaConsumer:
 
 
 def _intake(settings: Settings, ports: Ports, starts: Starts) -> Intake:
-    if settings.lease_s is None:
-        what = "is needed with group.protocol=consumer"
-        remedy = (
-            "set it to the group's session timeout at the broker"
-            " (group.consumer.session.timeout.ms, 45s by default)"
-        )
-        raise SettingsError([Problem("kafka.session_timeout", what, remedy)])
-    relay = Relay(relay_rules(settings), Lease(settings.lease_s))
+    relay = Relay(relay_rules(settings), Lease(settings.lease_s or 0.0))
     topic = settings.dead_letter.topic
     outbox = Outbox(client_properties(settings, "producer"), topic) if topic else None
     letters = Letters(outbox, DeadLetters(), relay, ports.metrics)

@@ -105,7 +105,7 @@ class Settings(Noted):
         """How long an acknowledged commit lets us write (G6).
 
         None under group.protocol=consumer without `kafka.session_timeout`: then S and H come from
-        the group's configuration at the broker, and `core.lease.lease_length_s` gives the lease.
+        the group's configuration at the broker, which the daemon asks for.
         """
         timing = read_timing(self.kafka.properties, self.kafka.session_timeout)
         assert timing is not None, "load has read the times already"

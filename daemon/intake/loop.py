@@ -19,6 +19,7 @@ from daemon.intake.handover import Handover
 from daemon.intake.letters import Letters, Ratio
 from daemon.intake.ownership import Ownership
 from daemon.intake.ports import Ports
+from daemon.intake.session import GroupSession
 from daemon.intake.starts import Starts
 from daemon.kafka.records import EndOfPartition, PartitionFault, Reject, Run
 from daemon.logs import FoldedLog, event, get_logger
@@ -64,6 +65,7 @@ class Intake:
         self.consumed = 0
         self.rejected = 0
         self.relay = relay
+        self.session = GroupSession(ports, relay.lease, rules.request_s)
         self.letters = letters
         self.committer = Committer(ports, relay)
         self._handover = Handover(ports, relay, letters, self.committer, rules.request_s)
@@ -107,6 +109,7 @@ class Intake:
                 assert isinstance(polled, PartitionFault)
                 self.ownership.fault(polled)
         now_s = self._clock()
+        self.session.turn()
         self.ownership.turn(now_s)
         self._follow_positions()
         self._handover.finish_flushes()

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
 
 from daemon.core.model import Partition
 from daemon.errors import KafkaUnavailable
 from daemon.kafka.client_config import Properties, admin_config, client_log
 from daemon.kafka.client_errors import describe, error_of
-from daemon.kafka.records import Committed
+from daemon.kafka.records import Committed, GroupTimes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,6 +131,26 @@ def topic_id(topic: TopicDescription) -> str:
     """Return a topic's id; empty where the broker is older than topic ids (Kafka 2.8)."""
     told = str(topic.topic_id)
     return "" if told == _NO_ID else told
+
+
+def group_times(admin: AdminClient, group: str, timeout_s: float) -> GroupTimes:
+    """Return the times of a group of the newer protocol, the broker's own where it has none.
+
+    It takes DescribeConfigs on the group, and Kafka 4.
+    """
+    asked = ConfigResource(ConfigResource.Type.GROUP, group)
+    try:
+        found = admin.describe_configs([asked], request_timeout=timeout_s)[asked].result()
+    except KafkaException as exception:
+        raise _unanswered(f"the configuration of group {group}", exception) from exception
+    try:
+        session_ms, heartbeat_ms = (
+            int(found[f"consumer.{name}.ms"].value)
+            for name in ("session.timeout", "heartbeat.interval")
+        )
+    except (KeyError, TypeError, ValueError):
+        raise KafkaUnavailable(f"the broker tells no session timeout of group {group}") from None
+    return GroupTimes(session_ms / 1000, heartbeat_ms / 1000)
 
 
 def _unanswered(what: str, exception: KafkaException) -> KafkaUnavailable:

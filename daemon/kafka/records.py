@@ -147,15 +147,26 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupTimes:
+    """What stands in a group's configuration at the broker, which decides it under KIP-848."""
+
+    session_s: float
+    heartbeat_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
-    """What the brokers told of the inputs' topics, all of it asked after one moment.
+    """What the brokers told of the inputs' topics and of the group, all asked after one moment.
 
     A topic that is not there is in neither mapping; a broker older than topic ids tells none.
+    The group's times are None where nobody asked, or for the trouble that is told.
     """
 
     asked_at_s: float
     ids: Mapping[str, str]
     partitions: Mapping[str, int]
+    group: GroupTimes | None = None
+    group_trouble: str = ""
 
 
 class Surveys(Protocol):

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from daemon.errors import KafkaFatal, KafkaUnavailable
 from daemon.kafka import questions
 from daemon.kafka.client_config import Properties, admin_config, client_log
-from daemon.kafka.records import Survey
+from daemon.kafka.records import GroupTimes, Survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +31,8 @@ AGAIN_S = 1.0
 class Surveyor(threading.Thread):
     """Makes a survey every few seconds, from `start` until `stop`; a silent broker delays it.
 
-    `topics` are names, or patterns that begin with `^` and match whole names.
+    `topics` are names, or patterns that begin with `^` and match whole names. The group's times
+    are asked for where `properties` name a group, and the newer protocol.
     """
 
     def __init__(
@@ -39,6 +40,8 @@ class Surveyor(threading.Thread):
     ) -> None:
         super().__init__(name="cohortd-surveyor", daemon=True)
         self._properties = properties
+        newer = str(properties.get("group.protocol")).lower() == "consumer"
+        self._group = str(properties["group.id"]) if newer else None
         self._topics = tuple(map(questions.whole, topics))
         self._clock = clock
         self.unanswered = 0  # Surveys in a row that got no answer.
@@ -82,12 +85,23 @@ class Surveyor(threading.Thread):
             self.unanswered += 1
             return False
         self.unanswered = 0
+        times, trouble = self._ask_times(admin)
         self._latest = Survey(
             asked_at_s,
             {name: told for name, topic in found.items() if (told := questions.topic_id(topic))},
             {name: len(topic.partitions) for name, topic in found.items()},
+            times,
+            trouble,
         )
-        return True
+        return not trouble
+
+    def _ask_times(self, admin: AdminClient) -> tuple[GroupTimes | None, str]:
+        if self._group is None:
+            return None, ""
+        try:
+            return questions.group_times(admin, self._group, ANSWER_S), ""
+        except KafkaUnavailable as error:
+            return None, str(error)
 
     def _names(self, admin: AdminClient) -> list[str]:
         names = [topic for topic in self._topics if not topic.startswith("^")]

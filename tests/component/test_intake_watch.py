@@ -36,6 +36,7 @@ class Scene:
         self.intake = SimpleNamespace(
             relay=self.relay,
             ownership=SimpleNamespace(assigned={P}, standing=Standing(), joined=True),
+            session=SimpleNamespace(trouble=""),
             committer=SimpleNamespace(committed={}),
             letters=SimpleNamespace(trouble=None, acknowledged=0),
             ratio_exceeded={},
