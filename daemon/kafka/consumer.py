@@ -19,6 +19,7 @@ from daemon.kafka import questions
 from daemon.kafka.client_config import Properties, client_log, consumer_config
 from daemon.kafka.client_errors import ClientEvent, EventLog, describe, error_of
 from daemon.kafka.commits import CommitBook, CommitSender
+from daemon.kafka.login import Login
 from daemon.kafka.runs import Reading
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ class KafkaConsumer:
         *,
         clock: Callable[[], float] = time.monotonic,
         logger: logging.Logger = client_log,
+        login: Login | None = None,
     ) -> None:
+        self._login = login or Login()
         self._properties = dict(properties)
         self._topics = tuple(questions.whole(topic) for topic in topics)
         self._events = EventLog()
@@ -86,6 +89,7 @@ class KafkaConsumer:
 
         Raise KafkaFatal when the client can't go on, and whatever the listener raised.
         """
+        self._login.follow(self._consumer)
         try:
             messages = self._consumer.consume(max_records, timeout_s)
         except KafkaException as exception:
@@ -205,7 +209,8 @@ class KafkaConsumer:
     def topic_ids(self, timeout_s: float) -> dict[str, str]:
         """Return the id of each subscribed topic that exists: a topic made anew has another."""
         names = list(self.partition_counts(timeout_s))
-        return questions.topic_ids(self._properties, names, timeout_s)
+        properties = {**self._properties, **self._login.properties()}
+        return questions.topic_ids(properties, names, timeout_s)
 
     # The group: librdkafka calls these from inside `consume` and `close`.
 

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 from daemon.errors import KafkaFatal, KafkaUnavailable
 from daemon.kafka import questions
 from daemon.kafka.client_config import Properties, admin_config, client_log
+from daemon.kafka.login import Login
 from daemon.kafka.records import GroupTimes, Survey
 
 if TYPE_CHECKING:
@@ -36,10 +37,15 @@ class Surveyor(threading.Thread):
     """
 
     def __init__(
-        self, properties: Properties, topics: Sequence[str], clock: Callable[[], float]
+        self,
+        properties: Properties,
+        topics: Sequence[str],
+        clock: Callable[[], float],
+        login: Login | None = None,
     ) -> None:
         super().__init__(name="cohortd-surveyor", daemon=True)
         self._properties = properties
+        self._login = login or Login()
         newer = str(properties.get("group.protocol")).lower() == "consumer"
         self._group = str(properties["group.id"]) if newer else None
         self._topics = tuple(map(questions.whole, topics))
@@ -78,6 +84,7 @@ class Surveyor(threading.Thread):
 
     def _ask(self, admin: AdminClient) -> bool:
         """Make a survey; tell whether there was an answer to all of it."""
+        self._login.follow(admin)
         asked_at_s = self._clock()
         try:
             found = questions.describe_topics(admin, self._names(admin), ANSWER_S)
