@@ -113,7 +113,8 @@ class Intake:
                 self.ownership.fault(polled)
         now_s = self._clock()
         self.session.turn()
-        self.ownership.turn(now_s)
+        if not self.draining:  # Else nothing is begun, and no question delays the end.
+            self.ownership.turn(now_s)
         self._follow_positions()
         self._handover.finish_flushes()
         self._match_pause()

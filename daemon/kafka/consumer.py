@@ -56,7 +56,6 @@ class KafkaConsumer:
         login: Login | None = None,
     ) -> None:
         self._login = login or Login()
-        self._properties = dict(properties)
         self._topics = tuple(questions.whole(topic) for topic in topics)
         self._events = EventLog()
         self._reading = Reading()
@@ -205,12 +204,6 @@ class KafkaConsumer:
     def offset_at(self, partition: Partition, timestamp_ms: int, timeout_s: float) -> int:
         """Return the first offset at or after a time, the end of the log when there is none."""
         return questions.offset_at(self._consumer, partition, timestamp_ms, timeout_s)
-
-    def topic_ids(self, timeout_s: float) -> dict[str, str]:
-        """Return the id of each subscribed topic that exists: a topic made anew has another."""
-        names = list(self.partition_counts(timeout_s))
-        properties = {**self._properties, **self._login.properties()}
-        return questions.topic_ids(properties, names, timeout_s)
 
     # The group: librdkafka calls these from inside `consume` and `close`.
 

@@ -15,7 +15,6 @@ from confluent_kafka.admin._config import ConfigResource
 
 from daemon.core.model import Partition
 from daemon.errors import KafkaUnavailable
-from daemon.kafka.client_config import Properties, admin_config, client_log
 from daemon.kafka.client_errors import describe, error_of
 from daemon.kafka.records import Committed, GroupTimes
 
@@ -101,13 +100,6 @@ def offset_at(client: Consumer, partition: Partition, timestamp_ms: int, timeout
     if answer.error is not None:
         raise KafkaUnavailable(f"offset of {partition} by time: {describe(answer.error)}")
     return answer.offset if answer.offset >= 0 else log_range(client, partition, timeout_s)[1]
-
-
-def topic_ids(properties: Properties, names: Sequence[str], timeout_s: float) -> dict[str, str]:
-    """Return the ids of topics. A client of its own asks, which is gone when this returns."""
-    admin = AdminClient(admin_config(properties), logger=client_log)
-    found = describe_topics(admin, names, timeout_s)
-    return {name: told for name, topic in found.items() if (told := topic_id(topic))}
 
 
 def describe_topics(
