@@ -26,7 +26,7 @@ REMEDIES = {
 
 
 # A cause before what follows from it: a refused login also ends as "all brokers are down".
-_LAST = ("_TRANSPORT", "_ALL_BROKERS_DOWN")
+_LAST = ("_FATAL", "_TRANSPORT", "_ALL_BROKERS_DOWN")
 
 
 def _rank(code: str) -> int:

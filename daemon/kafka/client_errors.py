@@ -33,6 +33,9 @@ _PASSING = frozenset(
 )
 
 
+_NO_RIGHT = KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED).str()
+
+
 @dataclass(frozen=True, slots=True)
 class ClientEvent:
     """Something the client met that is not about one partition's records.
@@ -64,6 +67,16 @@ class EventLog:
         self._events.append(event)
         if event.fatal and self.fatal is None:
             self.fatal = describe(error)
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether the fatal error is only a right to the group that can be given back."""
+        return self.fatal is not None and _NO_RIGHT in self.fatal
+
+    def pardon(self) -> None:
+        """Another client begins anew: what ended the last one is a complaint like any other."""
+        self.fatal = None
+        self.add(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))
 
     def drain(self) -> list[ClientEvent]:
         """Return the events since the last call."""

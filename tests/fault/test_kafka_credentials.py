@@ -141,7 +141,6 @@ def test_row_38_the_right_to_read_the_topic_taken_away_is_a_hold_until_it_is_giv
     assert door.stage.committed_offset() == 2
 
 
-@pytest.mark.parametrize("door", [SHORT], indirect=True, ids=["classic"])
 def test_row_38_the_right_to_the_group_taken_away_is_a_hold_until_it_is_given_back(
     door: Door,
 ) -> None:
@@ -164,23 +163,3 @@ def test_row_38_the_right_to_the_group_taken_away_is_a_hold_until_it_is_given_ba
     assert not daemon.log_lines("partition_parked")
     assert daemon.terminate() == 0
     assert door.stage.committed_offset() == 2
-
-
-@pytest.mark.parametrize("door", [CONSUMER_PROTOCOL], indirect=True, ids=["consumer"])
-def test_row_38_under_the_newer_protocol_a_group_right_taken_away_ends_the_process(
-    door: Door,
-) -> None:
-    """librdkafka takes a refused heartbeat for fatal there: only another client can go on."""
-    daemon = door.open()
-    door.stage.produce(add("vip", "u1"))
-    door.stage.wait_members(vip={"u1"})
-    daemon.wait_until_ready()
-
-    door.broker.forbid(door.user, ResourceType.GROUP, door.stage.group, READ)
-
-    assert daemon.wait() == 1
-    [crashed] = daemon.log_lines("daemon_crashed")
-    assert "Group authorization failed" in crashed["error"]
-    door.stage.produce(add("vip", "u2"))
-    door.open()
-    door.stage.wait_members(vip={"u1", "u2"})
