@@ -119,7 +119,10 @@ class Ownership:
             return
         if self._survey is None or self._survey.asked_at_s < self._assigned_s:
             return  # It comes, and nobody waits for it.
-        begun = self._begin(waiting, self._survey)
+        told = [p for p in waiting if p.topic in self._survey.partitions]
+        if len(told) < len(waiting):
+            self._wait_for_topics(set(waiting) - set(told))
+        begun = self._begin(told, self._survey) if told else {}
         self._consumer.begin(begun)
         full = self._relay.to_pause()
         paused = [partition for partition in begun if partition in full]
@@ -157,9 +160,17 @@ class Ownership:
             if self._begun_s[partition] < survey.asked_at_s
             and is_made_anew(tenure.topic_id, survey.ids.get(partition.topic, ""))
         ]
-        self._handover.drop(gone)
+        if gone:
+            self._handover.drop(gone)
         for partition in gone:
             self._park(partition, MADE_ANEW)
+
+    def _wait_for_topics(self, partitions: set[Partition]) -> None:
+        """Have the brokers asked again for a topic that they did not tell of."""
+        self._ask_at_s = self._clock() + _ASK_AGAIN_S
+        self._surveys.hurry()
+        for partition in partitions:
+            self.standing.unstarted[partition] = f"the brokers do not tell of {partition.topic}"
 
     def _begin(self, partitions: Sequence[Partition], survey: Survey) -> dict[Partition, int]:
         """Start what can be started and return where each of those is to be read from."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 
@@ -24,14 +24,6 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
     from confluent_kafka.admin._topic import TopicDescription
 
-# Of one topic, and no failure of the question.
-_NOT_THERE = frozenset(
-    {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.TOPIC_EXCEPTION,
-    }
-)
 _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # 16 bytes of zero: what stands where there is no id.
 
 
@@ -105,7 +97,7 @@ def offset_at(client: Consumer, partition: Partition, timestamp_ms: int, timeout
 def describe_topics(
     admin: AdminClient, names: Sequence[str], timeout_s: float
 ) -> dict[str, TopicDescription]:
-    """Return those of the topics that are there and may be seen."""
+    """Return those of the topics that the brokers tell of; one in trouble hides no other."""
     if not names:
         return {}
     found: dict[str, TopicDescription] = {}
@@ -114,7 +106,7 @@ def describe_topics(
         try:
             found[name] = answer.result()
         except KafkaException as exception:
-            if error_of(exception).code() not in _NOT_THERE:
+            if error_of(exception).code() < 0:  # librdkafka's own: there was no answer at all.
                 raise _unanswered(f"topic {name}", exception) from exception
     return found
 

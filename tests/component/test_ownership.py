@@ -166,7 +166,7 @@ def test_a_topic_made_anew_parks_its_partitions_and_the_others_go_on() -> None:
     other = Partition("other", 0)
     scene.answers = {P: Start(7, topic_id="old"), other: Start(7, topic_id="same")}
     scene.ownership.on_assign([P, other])
-    scene.ownership.turn(0.0)
+    scene.survey({"input": "old", "other": "same"})
     scene.now_s = 1.0
     scene.survey({"input": "old", "other": "same"})
     assert not scene.dropped
@@ -241,3 +241,18 @@ def test_the_share_follows_partitions_that_are_added() -> None:
     scene.survey({"input": "id"}, partitions=8)
 
     assert scene.shares[-1] == pytest.approx(1 / 8)
+
+
+def test_a_topic_that_the_brokers_do_not_tell_of_delays_no_other() -> None:
+    scene = Scene()
+    hidden = Partition("hidden", 0)
+    scene.ownership.on_assign([P, hidden])
+
+    scene.survey({"input": "id"})
+
+    assert scene.consumer.begun == {P: 7}
+    assert scene.ownership.standing.unstarted == {hidden: "the brokers do not tell of hidden"}
+    assert scene.surveys.hurried == 2
+    scene.now_s = 2.0
+    scene.survey({"input": "id", "hidden": "id too"})
+    assert scene.consumer.begun == {P: 7, hidden: 7}

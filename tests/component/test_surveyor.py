@@ -70,3 +70,13 @@ def test_without_an_answer_the_last_survey_stands_and_the_next_comes_by_itself(
         mock.set_up()
 
         assert _first(surveyor).partitions == {topic: 1}
+
+
+def test_a_topic_in_trouble_hides_no_other(mock: MockCluster) -> None:
+    well, ill = mock.create_topic("well"), mock.create_topic("ill")
+    mock.fail_topic(ill, 5)  # LEADER_NOT_AVAILABLE
+
+    with _surveyor(mock.bootstrap, [ill, well]) as surveyor:
+        survey = _first(surveyor)
+
+    assert survey.partitions == {well: 1}
