@@ -168,7 +168,7 @@ def braze_slot(settings: Settings) -> BrazeClient:
     def credentials() -> Credentials:
         return Credentials(braze.partner_api_key.reveal(), braze.data_import_key.reveal())
 
-    return BrazeClient(endpoint, credentials)
+    return BrazeClient(endpoint, credentials, clock=clocks.now_s)
 
 
 def _slots(settings: Settings) -> list[BrazeClient]:

@@ -187,6 +187,8 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._taken = 0
         if self._raw.is_closing():
             raise httpx.WriteError("the connection was closed by the peer before the request")
+        if self._backend.left_s() <= 0:  # Who stood still since it was allowed may be a zombie.
+            raise httpx.WriteTimeout("the deadline passed before the request was sent")
         self._awaiting = True
         self._transport.write(data)
         if self._raw.is_closing():  # asyncio sends at once: the kernel refused the first byte.
