@@ -130,7 +130,8 @@ class BrazeClient:
                     headers=headers,
                     stream=httpx.ByteStream(body),
                     extensions={ATTEMPT: attempt},
-                )
+                ),
+                attempt,
             )
         except httpx.LocalProtocolError:  # We broke HTTP's rules: a bug.
             raise
@@ -141,7 +142,7 @@ class BrazeClient:
             self._busy = False
         return read_answer(heard, self._unquotable(credentials, update))
 
-    async def _exchange(self, request: httpx.Request) -> Heard:
+    async def _exchange(self, request: httpx.Request, attempt: Attempt) -> Heard:
         response = await self._transport.handle_async_request(request)
         stream = cast("httpx.AsyncByteStream", response.stream)
         parts: list[bytes] = []
@@ -152,7 +153,8 @@ class BrazeClient:
             failure = error
         finally:
             await stream.aclose()
-        return Heard(response.status_code, response.headers.raw, b"".join(parts), failure)
+        headers, body = response.headers.raw, b"".join(parts)
+        return Heard(response.status_code, headers, body, failure, early=attempt.early)
 
     def _unquotable(self, credentials: Credentials, update: CohortUpdate | None) -> Unquotable:
         return Unquotable((*credentials.secrets(), self._proxy_password), update)
