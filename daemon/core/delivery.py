@@ -27,6 +27,9 @@ SHARED_WIRE_MAX = 4
 # After a 429, attempts begin again spread over this long.
 SPREAD_S = 2.0
 
+# An attempt that ended so may have been too large for something on the way to Braze.
+_BROKEN_OFF = frozenset({"reset", "truncated"})
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRules:
@@ -214,6 +217,8 @@ class Delivery:
         else:
             sender.put_back(attempt.id)
             self._delay(sender, answer, now_s)
+            if answer.sent is Sent.AMBIGUOUS and answer.reason in _BROKEN_OFF:
+                sender.shrink()
 
     def _delay(self, sender: Sender, answer: Answer, now_s: float) -> None:
         """Let a cohort wait alone; where all wait together, the pacer or the hold does it."""

@@ -7,9 +7,20 @@ import bisect
 import pytest
 
 from daemon.core.delivery import Attempt, DeliveryRules
-from daemon.core.verdict import Answer
-from tests.support.builders import ACCEPTED, REFUSED, flush_of, members
+from daemon.core.verdict import Answer, Sent, Verdict
+from tests.support.builders import (
+    ACCEPTED,
+    IDLE_RESET,
+    REFUSED,
+    SERVER_ERROR,
+    TIMEOUT,
+    flush_of,
+    members,
+)
 from tests.support.sending import Sending, always, by_cohort, refusing
+
+LOST = Answer(Verdict.RETRY, Sent.AMBIGUOUS, "reset")
+SERVER_CUT = Answer(Verdict.RETRY, Sent.AMBIGUOUS, "truncated", 413)
 
 
 def _requests_a_minute_max(starts: list[float]) -> int:
@@ -141,6 +152,45 @@ def test_a_body_that_is_too_large_is_halved() -> None:
 
     assert not sending.outcomes[flush.id].refused
     assert sending.accepted["gold"] == flush.changes
+
+
+@pytest.mark.parametrize("answer", [LOST, SERVER_CUT])
+def test_what_breaks_off_when_it_is_large_is_halved_until_it_gets_through(answer: Answer) -> None:
+    def says(attempt: Attempt, now_s: float) -> Answer:
+        assert attempt.update is not None
+        return ACCEPTED if len(attempt.update) <= 300 else answer
+
+    sending = Sending(says)
+    flush = flush_of(members(16_000))
+
+    sending.submit(flush)
+    sending.finish(within_s=300.0)
+
+    assert not sending.outcomes[flush.id].refused
+    assert sending.accepted["gold"] == flush.changes
+
+
+def test_an_outage_in_which_everything_breaks_off_costs_a_few_requests_more() -> None:
+    answers = [LOST]
+    sending = Sending(lambda *_: answers[-1])
+    sending.submit(flush_of(members(16_000)))
+    sending.go_on(2 * 3600.0)
+
+    answers.append(ACCEPTED)
+    failed = len(sending.started)
+    sending.finish(within_s=300.0)
+
+    assert len(sending.started) - failed <= 16 + 10
+
+
+def test_a_timeout_or_a_server_error_makes_nothing_smaller() -> None:
+    for answer in (TIMEOUT, SERVER_ERROR, IDLE_RESET):
+        sending = Sending(always(answer))
+        sending.submit(flush_of(members(1_000)))
+
+        sending.go_on(600.0)
+
+        assert {len(a.update) for _, a in sending.started if a.update} == {1_000}
 
 
 def test_a_cohort_whose_announcement_is_refused_is_refused_whole_and_alone() -> None:
