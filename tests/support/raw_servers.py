@@ -145,6 +145,15 @@ async def hang_in_body(reader: Reader, writer: Writer) -> None:
     await asyncio.Event().wait()
 
 
+async def dribble_body(reader: Reader, writer: Writer) -> None:
+    await whole_request(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
 async def reset_unanswered(reader: Reader, writer: Writer) -> None:
     await reader.readexactly(1)
     reset(writer)
