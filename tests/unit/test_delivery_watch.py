@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from daemon.braze.watch import DeliveryWatch
 from daemon.core.delivery import Attempt
 from daemon.core.model import CohortUpdate
 from daemon.core.verdict import Answer, Quota, Sent, Verdict
+from daemon.logs import event
 from daemon.metrics import CohortLabels, Metrics
 
 
@@ -50,3 +52,18 @@ def test_adds_and_removals_of_an_accepted_update_are_counted_apart() -> None:
     for op in ("add", "remove"):
         labels = {"cohort": "vip", "op": op}
         assert registry.get_sample_value("cohortd_changes_delivered_total", labels) == 1
+
+
+def test_errors_of_an_accepted_update_are_counted_and_sampled() -> None:
+    registry = CollectorRegistry()
+    update = CohortUpdate("vip", {"ann": True, "bob": False})
+    answer = Answer(Verdict.ACCEPTED, Sent.ANSWERED, "ok", 200, "success: unknown [id]", errors=2)
+
+    with capture_logs() as lines:
+        _watch(registry).answered(Attempt(1, "vip", "VIP", update, None), answer, 0.1)
+
+    assert registry.get_sample_value("cohortd_braze_answer_errors_total") == 2
+    [line] = [line for line in lines if line["event"] == event.ANSWER_HAD_ERRORS]
+    assert (line["errors"], line["detail"]) == (2, "success: unknown [id]")
+    delivered = {"cohort": "vip", "op": "add"}
+    assert registry.get_sample_value("cohortd_changes_delivered_total", delivered) == 1
