@@ -10,8 +10,8 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,9 @@ DEADLINE_S = 30.0
 LATE_S = 5.0  # What a busy machine may add to a deadline.
 RESET_AT_S = 1_800_000_000.0
 
-LARGE = CohortUpdate("vip", {f"member-canary-{i}-{'x' * 960}": True for i in range(1_000)})
-LARGE_ENCODED = encode_update(LARGE)
+_LARGE = CohortUpdate("vip", {f"member-canary-{i}-{'x' * 960}": True for i in range(1_000)})
+LARGE = (_LARGE, encode_update(_LARGE))
+SMALL = (UPDATE, ENCODED)
 _ERRORS = b'{"message":"success","errors":[{"type":"one"},{"type":"another"}]}'
 _NO = b'{"message":"no"}'
 
@@ -136,24 +137,28 @@ async def _run(plan: Plan, expected: Cell) -> None:
         async with AsyncExitStack() as stack:
             if expected is not UNHEARD:
                 await stack.enter_async_context(serving(server.behave, at=port))
-            client = await stack.enter_async_context(_client(port, server, timeout_s))
+            client, backend = await stack.enter_async_context(_client(port, server, timeout_s))
 
-            answer = await (
-                _unheard(client, port, server)
-                if expected is UNHEARD
-                else _struck(client, plan, server)
-            )
+            if expected is UNHEARD:
+                answer = await _unheard(client, port, server)
+            else:
+                await _prepare(client, plan, server)
+                backend.patient = plan.phase is Phase.BEFORE_SEND
+                answer = await client.send_update(*(LARGE if plan.large else SMALL))
 
-            lasted_s, connections = server.clock(), len(server.seen)
+            lasted_s, connections, still_open = server.clock(), len(server.seen), backend.open()
+            backend.patient = False
             server.calm()
             if expected is UNHEARD:
                 await stack.enter_async_context(serving(server.behave, at=port))
-            following = await client.send_update(UPDATE, ENCODED)
+            following = await client.send_update(*SMALL)
 
     assert (answer.verdict, answer.sent, answer.reason) == expected, answer
     assert following.reason == "ok", following
     _check_words(plan, answer)
     _check_arrivals(plan, server, connections)
+    goes_on = plan.answers_whole and plan.phase in {Phase.AFTER, Phase.AFTER_CLOSE}
+    assert still_open == goes_on
     late_s = SILENCE_S + LATE_S if timeout_s == SILENCE_S else DEADLINE_S
     assert lasted_s < late_s
     if timeout_s == SILENCE_S:
@@ -165,46 +170,44 @@ async def _run(plan: Plan, expected: Cell) -> None:
 @asynccontextmanager
 async def _client(
     port: socket.socket, server: StrikingServer, timeout_s: float
-) -> AsyncIterator[BrazeClient]:
+) -> AsyncIterator[tuple[BrazeClient, _Backend]]:
     url = f"http://127.0.0.1:{port.getsockname()[1]}"
     endpoint = Endpoint(url, "acme", request_timeout_s=timeout_s)
-    client = BrazeClient(endpoint, lambda: KEYS, clock=server.clock)
-    yield client
+    transport = SlotTransport(url, clock=server.clock)
+    backend = transport._backend = _Backend(server)
+    client = BrazeClient(endpoint, lambda: KEYS, clock=server.clock, transport=transport)
+    yield client, backend
     await client.aclose()
 
 
-async def _struck(client: BrazeClient, plan: Plan, server: StrikingServer) -> Answer:
-    """Send, over a kept or a fresh connection, what the server strikes."""
+async def _prepare(client: BrazeClient, plan: Plan, server: StrikingServer) -> None:
+    """Come to a kept connection, or to none yet, and to the moment at which to send."""
     if plan.kept:
-        assert (await client.send_update(UPDATE, ENCODED)).reason == "ok"
+        assert (await client.send_update(*SMALL)).reason == "ok"
     server.arm()
     if plan.phase is Phase.AFTER_CLOSE:
         await server.closed.wait()
     if plan.phase is Phase.BEFORE_SEND:
         await server.struck.wait()
-        with _patient(client, server):
-            return await client.send_update(UPDATE, ENCODED)
-    if plan.large:
-        return await client.send_update(LARGE, LARGE_ENCODED)
-    return await client.send_update(UPDATE, ENCODED)
 
 
-@contextmanager
-def _patient(client: BrazeClient, server: StrikingServer) -> Iterator[None]:
-    assert isinstance(client._transport, SlotTransport)
-    hasty, client._transport._backend = client._transport._backend, _Patient(None, server.clock)
-    client._transport._backend.wire = hasty.wire
-    yield
-    client._transport._backend = hasty
+class _Backend(WireBackend):
+    """Remembers its connections; a patient one lets the server strike before the first byte."""
 
-
-class _Patient(WireBackend):
-    """Lets the server strike between the connection and the first byte of the request."""
+    def __init__(self, server: StrikingServer) -> None:
+        super().__init__(None, server.clock)
+        self.patient = False
+        self.wires: list[Wire] = []
 
     async def connect_tcp(self, *args: Any, **more: Any) -> Wire:  # noqa: ANN401 - as it is
         wire = await super().connect_tcp(*args, **more)
-        await _wait_until(wire._raw.is_closing)
+        self.wires.append(wire)
+        if self.patient:
+            await _wait_until(wire._raw.is_closing)
         return wire
+
+    def open(self) -> int:
+        return sum(not wire._raw.is_closing() for wire in self.wires)
 
 
 async def _unheard(client: BrazeClient, port: socket.socket, server: StrikingServer) -> Answer:
@@ -215,7 +218,7 @@ async def _unheard(client: BrazeClient, port: socket.socket, server: StrikingSer
         one.setblocking(False)
         one.connect_ex(port.getsockname())
     server.strike()
-    answer = await client.send_update(UPDATE, ENCODED)
+    answer = await client.send_update(*SMALL)
     for one in crowd:
         one.close()
     return answer
