@@ -83,7 +83,7 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
     surveyor = Surveyor(
         _member_properties(settings), _topics(settings), clocks.now_s, _login(settings)
     )
-    ports = Ports(consumer, line, clocks.now_s, metrics, beat, surveyor)
+    ports = Ports(consumer, line, clocks.now_s, metrics, beat, surveyor, line.outlook)
     intake = _intake(settings, ports, starts)
     intake_watch = IntakeWatch(intake, ports, clocks.unix_s, watch_rules(settings))
     return Parts(

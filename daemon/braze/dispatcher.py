@@ -16,6 +16,7 @@ from daemon.braze.body import encode_update
 from daemon.braze.watch import DeliveryWatch
 from daemon.core.delivery import Attempt, Delivery
 from daemon.core.model import CohortUpdate, Flush, Outcome
+from daemon.core.outlook import Outlook, outlook_of
 from daemon.core.verdict import Answer
 
 
@@ -42,6 +43,7 @@ class Published(NamedTuple):
     capacity: int = 0  # Flushes that could be sent from at once,
     taken: int = 0  # when so many had been taken.
     unproven: frozenset[int] = frozenset()  # Flushes refused while nothing was accepted.
+    outlook: Outlook = Outlook()
 
 
 class Dispatcher:
@@ -116,7 +118,12 @@ class Dispatcher:
             task.add_done_callback(self._tasks.discard)
         self._wake_later(now_s)
         delivery = self._delivery
-        self.published = Published(delivery.capacity(now_s), self._taken, delivery.unproven())
+        self.published = Published(
+            delivery.capacity(now_s),
+            self._taken,
+            delivery.unproven(),
+            outlook_of(delivery, now_s),
+        )
 
     def _wake_later(self, now_s: float) -> None:
         if self._timer is not None:

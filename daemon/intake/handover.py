@@ -5,6 +5,7 @@ The order of the steps is not a matter of taste; the architecture says what each
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from daemon.core.model import Partition
@@ -18,7 +19,7 @@ from daemon.logs import event, get_logger
 _STEP_S = 0.05
 
 # An attempt on the wire ends by its own deadline; this is for the word of it to come over.
-_CONFIRM_S = 1.0
+CONFIRM_S = 1.0
 
 
 class Handover:
@@ -32,6 +33,7 @@ class Handover:
         committer: Committer,
         request_s: float,
     ) -> None:
+        self.stop_by_s = math.inf  # The process stops by then, whatever is being handed over.
         self._line = ports.line
         self._clock = ports.clock
         self._beat = ports.beat
@@ -51,7 +53,7 @@ class Handover:
         One request's length is left before the deadline for what is on the wire by then.
         """
         owned = [p for p in partitions if p in self._relay.tenures]
-        while self._clock() < deadline_s - self._request_s - _CONFIRM_S:
+        while self._clock() < self._by(deadline_s) - self._request_s - CONFIRM_S:
             self._submit(owned)
             if not self._relay.flushes_touching(owned) and not self._queued(owned):
                 break
@@ -62,7 +64,7 @@ class Handover:
 
     def lose(self, partitions: Sequence[Partition]) -> None:
         """Start nothing more for these and commit nothing: they may be another's already."""
-        self._abandon(partitions, self._clock() + self._request_s + _CONFIRM_S)
+        self._abandon(partitions, self._clock() + self._request_s + CONFIRM_S)
         self._give_up(partitions)
 
     def drop(self, partitions: Sequence[Partition]) -> None:
@@ -99,8 +101,11 @@ class Handover:
             return
         self._log.warning(event.FLUSH_ABANDONED, flushes=len(touching))
         self._line.abandon(touching)
-        while self._relay.flushes_touching(partitions) and self._clock() < deadline_s:
+        while self._relay.flushes_touching(partitions) and self._clock() < self._by(deadline_s):
             self._wait(_STEP_S)
+
+    def _by(self, deadline_s: float) -> float:
+        return min(deadline_s, self.stop_by_s)
 
     def _give_up(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:
