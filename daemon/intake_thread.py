@@ -83,8 +83,10 @@ class IntakeThread(threading.Thread):
             self._log.warning(event.DRAIN_DEADLINE, pending=relay.pending)
 
     def _turn(self) -> int:
+        begun_s = clocks.now_s()
         handed_over = self._intake.turn()
         now_s = clocks.now_s()
+        self._watch.took(now_s - begun_s)
         self._hear(now_s)
         delivery = self._board.delivery
         waits = bool(delivery.blocked) or delivery.cohorts_in_backoff > 0
