@@ -65,19 +65,21 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
     board = Board(view, now_s)
     metrics = _metrics(settings, registry)
     consumer = _consumer(settings)
+
+    def beat() -> None:
+        board.intake_tick_s = clocks.now_s()
+
     starts = Starts(
         consumer,
         Destination(settings.fingerprint, settings.delivery.settle),
         _first_start(settings.start),
+        beat,
     )
     delivery = Delivery(delivery_rules(settings), random.random, now_s)
     delivery_watch = DeliveryWatch(metrics, lambda: board.pending_of_cohorts, starts.backfill_ends)
     dispatcher = Dispatcher(
         delivery, _slots(settings), delivery_watch, clock=clocks.now_s, unix_clock=clocks.unix_s
     )
-
-    def beat() -> None:
-        board.intake_tick_s = clocks.now_s()
 
     line = ThreadLine(asyncio.get_running_loop(), dispatcher)
     surveyor = Surveyor(

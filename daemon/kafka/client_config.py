@@ -22,6 +22,11 @@ _DEFAULTS: Mapping[str, Any] = {
     "client.id": "cohortd",
     "socket.keepalive.enable": True,
     "socket.nagle.disable": True,
+    # What these add up to is how late a broker that is back is found again (G10): its 60 s for a
+    # request, 30 s for a connection and 10 s, half as much again, between tries are too much.
+    "socket.timeout.ms": 30_000,
+    "socket.connection.setup.timeout.ms": 10_000,
+    "reconnect.backoff.max.ms": 5_000,
 }
 
 _CONSUMER_DEFAULTS: Mapping[str, Any] = {
@@ -36,7 +41,7 @@ _CONSUMER_DEFAULTS: Mapping[str, Any] = {
     # A record damaged on the way is refused, not decoded.
     "check.crcs": True,
     # How long a topic that is new, or has new partitions, may go unseen.
-    "topic.metadata.refresh.interval.ms": 30_000,
+    "topic.metadata.refresh.interval.ms": 20_000,
 }
 
 _CONSUMER_FORCED: Mapping[str, Any] = {

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from daemon.braze.watch import DeliveryWatch
-from daemon.core.delivery import Attempt
+from daemon.braze.watch import DeliveryWatch, blocked_now
+from daemon.core.delivery import Attempt, DeliveryRules
 from daemon.core.model import CohortUpdate
+from daemon.core.pacer import Budget
 from daemon.core.verdict import Answer, Quota, Sent, Verdict
 from daemon.logs import event
 from daemon.metrics import CohortLabels, Metrics
+from tests.support.builders import ACCEPTED, flush_of, members
+from tests.support.sending import Sending, always
 
 
 def _watch(registry: CollectorRegistry) -> DeliveryWatch:
@@ -67,3 +71,16 @@ def test_errors_of_an_accepted_update_are_counted_and_sampled() -> None:
     assert (line["errors"], line["detail"]) == (2, "success: unknown [id]")
     delivered = {"cohort": "vip", "op": "add"}
     assert registry.get_sample_value("cohortd_changes_delivered_total", delivered) == 1
+
+
+@pytest.mark.parametrize(("per_hour", "declared"), [(36, True), (36_000, False)])
+def test_a_budget_that_makes_everything_wait_for_long_is_a_declared_reason(
+    per_hour: int, declared: bool
+) -> None:
+    rules = DeliveryRules(announce=False, budget=Budget(per_hour, reserve=0, burst=1))
+    sending = Sending(always(ACCEPTED), rules)
+    sending.submit(*(flush_of(members(1), cohort=f"c{number}") for number in range(3)))
+
+    assert ("quota" in blocked_now(sending.delivery, 0.0)) is declared
+    sending.finish()
+    assert blocked_now(sending.delivery, sending.now_s) == {}
