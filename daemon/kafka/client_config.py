@@ -90,17 +90,24 @@ _CONSUMER_ONLY = frozenset(
 
 def consumer_config(properties: Properties) -> dict[str, Any]:
     """Return what a `confluent_kafka.Consumer` of ours is made with."""
-    config = {**_DEFAULTS, **_CONSUMER_DEFAULTS, **properties, **_CONSUMER_FORCED}
+    config = {**_defaults(properties), **_CONSUMER_DEFAULTS, **properties, **_CONSUMER_FORCED}
     if config.get("group.protocol", "classic") == "consumer":
         return {name: value for name, value in config.items() if name not in _CLASSIC_ONLY}
     # Cooperative: a rebalance takes nothing from those who keep what they have.
     return {**config, "partition.assignment.strategy": "cooperative-sticky"}
 
 
+def _defaults(properties: Properties) -> dict[str, Any]:
+    """Return ours, but for one that a property of theirs would contradict."""
+    if "reconnect.backoff.ms" not in properties:
+        return dict(_DEFAULTS)
+    return {name: each for name, each in _DEFAULTS.items() if name != "reconnect.backoff.max.ms"}
+
+
 def admin_config(properties: Properties) -> dict[str, Any]:
     """Return what reaches the same cluster, without what only a consumer knows."""
     own = {name: value for name, value in properties.items() if name not in _CONSUMER_ONLY}
-    return {**_DEFAULTS, **own, "allow.auto.create.topics": False}
+    return {**_defaults(own), **own, "allow.auto.create.topics": False}
 
 
 def producer_config(properties: Properties) -> dict[str, Any]:
