@@ -30,7 +30,7 @@ POINTS: dict[str, tuple[type, str, bool]] = {
     "in_revoke": (Handover, "_abandon", True),  # Inside `on_revoke`, after the drain.
     "before_last_commit": (KafkaConsumer, "commit_now", True),
     "after_last_commit": (KafkaConsumer, "commit_now", False),
-    "after_handover": (Handover, "_submit", False),
+    "after_handover": (Handover, "_finish", False),
     "before_begin": (Ownership, "_begin", True),
     "after_begin": (Ownership, "_begin", False),
     "while_closing": (KafkaConsumer, "close", True),
