@@ -193,7 +193,7 @@ def test_within_30_seconds_of_a_brokers_return_there_is_progress(
     stage.wait_members(vip={"u1", "u2"}, timeout_s=60.0)
 
     took_s = time.monotonic() - back_at_s
-    print(f"progress {took_s:.1f} s after a broker that was away for {AWAY_S:.0f} s")  # noqa: T201  A number to look at.
+    print(f"progress {took_s:.1f} s after a broker that was away for {AWAY_S:.0f} s")
     assert took_s < 30.0
     wait_until("the offset follows", lambda: stage.committed_offset() == 2)
 

@@ -84,7 +84,7 @@ def test_an_outage_costs_no_memory_no_partition_and_few_requests(wide_stage: Sta
     stage.wait_members(traffic.expected, timeout_s=60.0)
 
     resumed_s = time.time() - ended_s
-    print(f"{len(probes)} probes, {grown_mib:+.1f} MiB, whole again in {resumed_s:.1f} s")  # noqa: T201  Numbers to look at.
+    print(f"{len(probes)} probes, {grown_mib:+.1f} MiB, whole again in {resumed_s:.1f} s")
     gaps = [later - earlier for earlier, later in itertools.pairwise(probes)]
     assert all(gap > OUTAGE_PROBE_S - 0.5 for gap in gaps)
     assert probes
@@ -164,7 +164,7 @@ def test_one_of_three_that_is_flooded_uses_its_own_share_and_no_more(wide_stage:
 
     used = [at_s for at_s in arrivals(stage, begun_s) if at_s < begun_s + seconds]
     used_per_s = len(used) / seconds
-    print(f"used {used_per_s:.2f} of {share_per_s:.2f} requests a second")  # noqa: T201  Numbers to look at.
+    print(f"used {used_per_s:.2f} of {share_per_s:.2f} requests a second")
     assert 0.9 * share_per_s <= used_per_s <= share_per_s + 1 / seconds
     assert Counter(d.status()["counters"]["requests"] > 0 for d in daemons)[True] == 1
 

@@ -101,7 +101,7 @@ def test_while_it_is_frozen_the_loop_turns_and_afterwards_everything_arrives(
     assert asked_before[-1] < silent_from_s
     made = {bound: after[bound] - before[bound] for bound in after}
     slow = made["+Inf"] - made["0.5"]
-    print(f"{made['+Inf']:.0f} turns, {slow:.0f} over 0.5 s; whole again in {resumed_s:.1f} s")  # noqa: T201  Numbers to look at.
+    print(f"{made['+Inf']:.0f} turns, {slow:.0f} over 0.5 s; whole again in {resumed_s:.1f} s")
     assert made["+Inf"] > FREEZE_S
     assert made["1.0"] == made["+Inf"]
     assert resumed_s < 30.0
@@ -131,7 +131,7 @@ def test_a_stop_is_answered_in_time_and_the_next_one_loses_nothing(
 
     assert daemon.wait() == 0
     took_s = time.monotonic() - begun_s
-    print(f"stopped in {took_s:.1f} s of a grace of {GRACE_S:.0f} s")  # noqa: T201  A number to look at.
+    print(f"stopped in {took_s:.1f} s of a grace of {GRACE_S:.0f} s")
     assert took_s < GRACE_S + 2.0
     assert len(daemon.log_lines("drain_started")) == 1
     kafka_server.thaw()

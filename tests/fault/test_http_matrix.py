@@ -124,7 +124,7 @@ def test_the_matrix_is_whole() -> None:
 def test_an_attempt_is_classified_exactly(name: str) -> None:
     outcome, phase, expected = CELLS[name]
     for seed in range(1, SEEDS + 1):
-        print(f"seed {seed} of {name}")  # noqa: T201 - a failure shows it.
+        print(f"seed {seed} of {name}")
         plan = Plan(outcome, phase, random.Random(f"{name}-{seed}"))
         asyncio.run(_run(plan, expected))
 

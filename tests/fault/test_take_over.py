@@ -43,7 +43,7 @@ def test_after_sigterm_its_partitions_are_delivered_by_another_within_seconds(st
     stage.wait_members(after={f"u{number}" for number in leaving})
     took_s = time.monotonic() - begun_s
 
-    print(f"delivered by another {took_s:.1f} s after SIGTERM")  # noqa: T201  A number to look at.
+    print(f"delivered by another {took_s:.1f} s after SIGTERM")
     assert took_s < 10.0
     assert first.wait() == 0
     second.wait_until_assigned(4)
