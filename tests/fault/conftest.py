@@ -1,4 +1,4 @@
-"""Stages on a real Apache Kafka; each test here is about one row of the table of faults."""
+"""Stages on a mock cluster and on a real Apache Kafka; each test here is about one row of the table of faults."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.component.conftest import stage, wide_stage
 from tests.integration.conftest import each_stage, real_stage
 from tests.support.stage import CONSUMER_PROTOCOL, SHORT, Stage, stage_at
 from tests.support.topics import create_topic
@@ -14,17 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["each_stage", "real_stage"]
+__all__ = ["each_stage", "real_stage", "stage", "wide_stage"]
 
 
 @pytest.fixture
 def newer_stage(kafka: str, tmp_path: Path) -> Iterator[Stage]:
     """Return a stage with one partition, for a group of the newer protocol."""
 
-    def create(topic: str, partitions: int) -> str:
-        return create_topic(kafka, partitions, name=topic)
-
-    with stage_at(kafka, tmp_path, create, timing=CONSUMER_PROTOCOL) as stage:
+    with stage_at(kafka, tmp_path, _creator(kafka), timing=CONSUMER_PROTOCOL) as stage:
         yield stage
 
 
