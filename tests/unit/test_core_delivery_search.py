@@ -27,7 +27,7 @@ def _requests_a_minute_max(starts: list[float]) -> int:
     return max(bisect.bisect_left(starts, at_s + 60.0) - n for n, at_s in enumerate(starts))
 
 
-@pytest.mark.parametrize("bad_every", [1_000, 400, 20])
+@pytest.mark.parametrize("bad_every", [1_000, 333, 20])  # 1, 3 and 50 of 1,000.
 def test_only_the_culprits_are_refused(bad_every: int) -> None:
     bad = {f"user-{n}": True for n in range(bad_every // 2, 1_000, bad_every)}
     sending = Sending(refusing(bad))
@@ -205,6 +205,25 @@ def test_a_cohort_whose_announcement_is_refused_is_refused_whole_and_alone() -> 
     refused = {m for refusal in sending.outcomes[bad.id].refused for m in refusal.changes}
     assert refused == bad.changes.keys()
     assert sending.delivery.health.well(sending.now_s)
+
+
+def test_a_cohort_of_which_every_member_is_refused_delays_no_other() -> None:
+    sending = Sending(by_cohort({"bad": REFUSED}))
+    bad = flush_of(members(100), cohort="bad")
+    sending.submit(bad)
+
+    number = 0
+    while bad.id not in sending.outcomes:
+        assert number < 600, "the search never ends"
+        cohort, number = f"c{number}", number + 1
+        sending.submit(flush_of(members(1), cohort=cohort))
+        sending.go_on(2.0)
+        assert cohort in sending.accepted
+
+    refused = {m for refusal in sending.outcomes[bad.id].refused for m in refusal.changes}
+    assert refused == bad.changes.keys()
+    assert sending.outcomes[bad.id].left == {}
+    assert _requests_a_minute_max(sending.starts("bad")) <= 65 + 100  # Each is refused twice.
 
 
 def test_innocent_members_are_not_refused_when_braze_begins_to_refuse_everything() -> None:
