@@ -137,7 +137,7 @@ HOSTILE = {
     "deep objects": b'{"a":' * 150_000 + b"1" + b"}" * 150_000,
     "deep inside": b'{"cohort_id":"v","op":"add","external_id":' + b"[" * 500_000,
     "closed and deep": b'{"x":' + b"[" * 400_000 + b"]" * 400_000 + b"}",
-    "10 MB": b'{"cohort_id":"' + b"x" * 10_000_000 + b'","op":"add","external_id":"u"}',
+    "10 MB": b'{"cohort_id":"v","op":"add","external_id":"u","x":"' + b"x" * 10_000_000 + b'"}',
     "a number without end": b'{"op":' + b"9" * 1_000_000 + b"}",
     "NaN": b'{"cohort_id":"v","op":"add","external_id":NaN}',
     "Infinity": b'{"cohort_id":"v","op":"add","external_id":-Infinity}',
