@@ -161,8 +161,11 @@ def test_a_last_commit_that_is_not_taken_is_tried_once(error: str) -> None:
     assert not scene.relay.lease.fresh(1.0)
 
 
+@pytest.mark.parametrize("sent_again", [False, True])
 @pytest.mark.parametrize("error", [None, "ILLEGAL_GENERATION"])
-def test_the_answer_to_a_commit_of_an_earlier_assignment_moves_nothing(error: str | None) -> None:
+def test_the_answer_to_a_commit_of_an_earlier_assignment_moves_nothing(
+    error: str | None, *, sent_again: bool
+) -> None:
     scene = Scene()
     scene.committer.turn(0.0)
     [old] = scene.consumer.sent
@@ -170,6 +173,8 @@ def test_the_answer_to_a_commit_of_an_earlier_assignment_moves_nothing(error: st
     scene.committer.forget(P)
     scene.own(P)
     scene.relay.absorb(run_of({"vip": members(10)}, partition=P), 1.0)
+    if sent_again:
+        scene.committer.turn(1.0)
 
     scene.answer(old, error, 1.0)
 

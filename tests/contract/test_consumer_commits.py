@@ -149,6 +149,34 @@ def test_the_last_commit_is_made_inside_the_revocation(cluster: Cluster) -> None
     assert successor.values[at] == [b"c"]
 
 
+@pytest.mark.parametrize("code", [KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID])
+def test_a_last_commit_that_is_refused_leaves_the_offset_as_it_was(
+    mock: MockCluster, code: int
+) -> None:
+    cluster = Cluster(mock.bootstrap, "classic", mock)
+    topic, group = cluster.topic(), unique("group")
+    at = Partition(topic, 0)
+    cluster.produce(topic, [b"a", b"b", b"c"])
+    member = cluster.member(topic, group=group)
+    member.join(1)
+    member.consumer.commit([Commit(at, 1, "open")])
+    answers(member, 1)
+    results: list[CommitResult] = []
+
+    def last_commit(partitions: Sequence[Partition]) -> None:
+        mock.fail_next(Api.OFFSET_COMMIT, [code])
+        results.extend(member.consumer.commit_now([Commit(at, 3, "clean") for at in partitions]))
+
+    member.revoking = last_commit
+    member.consumer.close()
+    successor = cluster.member(topic, group=group)
+    successor.join(1)
+
+    assert [result.error for result in results] == [KafkaError(code).name()]
+    assert successor.consumer.committed([at], 10)[at] == Committed(1, "open", 0)
+    cluster.close()
+
+
 REFUSALS = [
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.STALE_MEMBER_EPOCH,
