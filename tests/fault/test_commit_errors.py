@@ -96,5 +96,9 @@ def test_partitions_whose_last_commit_is_refused_are_given_up_as_lost(
         assert [line["error"] for line in refused] == ["STALE_MEMBER_EPOCH"] * len(revoked)
         moved = [int(name.rpartition(":")[2]) for name in revoked]
         stage.wait_members({f"c{n}": {f"u{user}" for user in range(n, 40, 4)} for n in moved})
-        assert second.terminate() == first.terminate() == 0
+        second.wait_for(
+            "it has committed",
+            lambda status: [row["committed"] for row in status["partitions"]] == [10, 10],
+        )
+        assert first.terminate() == second.terminate() == 0
         assert [offset for offset, _ in stage.committed(4).values()] == [10] * 4
