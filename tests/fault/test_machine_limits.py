@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.mock_cluster import Api
 from tests.support.processes import wait_until
 from tests.support.stage import add, remove
@@ -28,28 +30,32 @@ REQUEST_S = 2.0
 
 
 def memory_of(daemon: DaemonProcess) -> int:
-    """Return how many bytes of address space it has."""
-    return int(Path(f"/proc/{daemon.pid}/statm").read_text().split()[0]) * resource.getpagesize()
+    """Return how many bytes of memory are its own."""
+    lines = Path(f"/proc/{daemon.pid}/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith("VmData:")).split()[1])
 
 
+# With little room the client library meets the limit, with more of it our own code.
+@pytest.mark.parametrize("room_mb", [4, 24])
 def test_a_process_that_hits_its_memory_limit_ends_and_the_next_loses_nothing(
-    wide_stage: Stage,
+    wide_stage: Stage, room_mb: int
 ) -> None:
     stage = wide_stage
-    daemon = stage.start({"window.max_age": "1h"})
+    daemon = stage.start({"window.max_age": "1h", "window.max_changes": 16_000})
     daemon.wait_until_assigned(4)
-    limit = memory_of(daemon) + 4 * 1024 * 1024
-    resource.prlimit(daemon.pid, resource.RLIMIT_AS, (limit, limit))
+    limit = memory_of(daemon) + room_mb * 1024 * 1024
+    resource.prlimit(daemon.pid, resource.RLIMIT_DATA, (limit, limit))
 
-    users = [f"{'x' * 100}-{number}" for number in range(40_000)]
+    users = [f"{'x' * 300}-{number}" for number in range(40_000)]
     for partition in range(4):
-        stage.produce(*(add("vip", user) for user in users[partition::4]), partition=partition)
+        held = [add(f"c{partition}", user) for user in users[partition::4]]
+        stage.produce(*held, partition=partition)
 
     wait_until("it ends", lambda: daemon.returncode is not None, 60.0)
     assert daemon.returncode != 0
     stage.daemons.remove(daemon)  # What it said with its last breath may be no line of ours.
     successor = stage.start()
-    stage.wait_members(vip=set(users), timeout_s=60.0)
+    stage.wait_members({f"c{n}": set(users[n::4]) for n in range(4)}, timeout_s=60.0)
     successor.wait_for("nothing is pending", lambda status: not status["pending"])
     assert successor.terminate() == 0
     assert sum(offset for offset, _ in stage.committed(4).values()) == len(users)
