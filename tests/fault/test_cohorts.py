@@ -6,7 +6,6 @@ import json
 import time
 from typing import TYPE_CHECKING, cast
 
-from tests.support.processes import wait_until
 from tests.support.stage import add
 
 if TYPE_CHECKING:
@@ -36,13 +35,9 @@ def test_a_cohort_is_created_before_its_first_members_whoever_fails_and_repeats(
     assert seen.count(("cohorts", "201")) == 2  # Each process says it once; that is harmless.
     assert stage.simulator.names() == {"vip": "VIPs"}
 
-    stage.produce(add("vip", "u4", cohort_name="Very important"))
-    stage.wait_members(vip={f"u{number}" for number in range(5)})
-    wait_until("it is renamed", lambda: stage.simulator.names() == {"vip": "Very important"}, 90.0)
-
 
 def test_hostile_cohort_ids_cost_neither_series_nor_lines(stage: Stage) -> None:
-    changes = {"delivery.requests_per_hour": 10_000_000}
+    changes = {"delivery.requests_per_hour": 10_000_000, "metrics.max_cohorts": 50}
     ids = [f"{text}{number}" for number in range(60) for text in HOSTILE]
     daemon = stage.start(changes)
 
@@ -53,9 +48,9 @@ def test_hostile_cohort_ids_cost_neither_series_nor_lines(stage: Stage) -> None:
     assert [reason(letter) for letter in stage.letters(2)] == ["id_too_long"] * 2
     page = daemon.get("/metrics")[1]
     rows = [line for line in page.splitlines() if line and not line.startswith("#")]
-    of_cohorts = {row.split("cohort=")[1] for row in rows if "cohortd_pending_changes{" in row}
+    of_cohorts = [row for row in rows if row.startswith("cohortd_changes_delivered_total{")]
     assert len(rows) <= 2_000
-    assert len(of_cohorts) <= 202
+    assert 50 <= len(of_cohorts) <= 2 * 52  # Adds and removals; named, and all others as one.
     assert len(page) <= 1024 * 1024
     began_s = time.monotonic()
     json.loads(daemon.get("/status")[1])
