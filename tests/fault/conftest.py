@@ -1,4 +1,4 @@
-"""Stages on a mock cluster and on a real Apache Kafka; each test here is about one row of the table of faults."""
+"""Stages on a mock cluster and on a real Kafka; a test here is about one row of the faults."""
 
 from __future__ import annotations
 
