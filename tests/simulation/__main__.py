@@ -19,8 +19,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tests.simulation.canaries import CANARIES, plant, run_planted
+from tests.simulation.happenings import ARMS, MUST_HAPPEN
 from tests.simulation.runner import Verdict, run
-from tests.simulation.scenario import ARMS, MUST_HAPPEN
 
 _SHOWN_MAX = 3
 _CHUNK = 20

@@ -31,11 +31,11 @@ class Mailbox:
 
     def write(self, what: tuple[Key, int] | tuple[Partition, int]) -> None:
         """Note a letter that was acknowledged."""
-        head, offset = what
+        head, place = what
         if isinstance(head, Partition):
-            self.oracle.broken_lettered.add((head, offset))
+            self.oracle.broken_lettered.add((head, place))
         else:
-            self.oracle.lettered(head, offset)
+            self.oracle.lettered(head, place)
         self.world.note("letter", *what)
 
 
@@ -48,7 +48,8 @@ class Maker:
 
     def of_record(self, reject: Reject) -> Letter:
         """Return the letter of a broken record."""
-        return self._letter((reject.partition, reject.offset))
+        place = self._log.place(reject.partition, reject.offset)
+        return self._letter((reject.partition, place))
 
     def of_refusal(self, flush: Flush, outcome: Outcome) -> Iterable[tuple[str, Letter]]:
         """Return a letter for each member refused."""
@@ -56,7 +57,7 @@ class Maker:
             for member in refusal.changes:
                 lane = next(lane for lane in flush.lanes if member in lane.changes)
                 key = (flush.cohort, member)
-                found = self._log.below(key, lane.top)
+                found = self._log.below(key, self._log.place(lane.partition, lane.top))
                 assert found is not None
                 yield refusal.reason, self._letter((key, found[0]))
 
@@ -158,6 +159,7 @@ class SilentMetrics:
         self.changes_superseded = Counted(world, "superseded")
         self.lane_disagreements = Counted(world, "lanes_disagree")
         self.replayed_events = Counted(world, "replayed_records")
+        self.partitions_added = Counted(world, "partitions_noticed")
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return _ignore

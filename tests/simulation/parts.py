@@ -28,6 +28,7 @@ from tests.simulation.coordinator import Coordinator
 from tests.simulation.log import Log
 from tests.simulation.oracle import Oracle
 from tests.simulation.outbox import Mailbox, Maker, Outbox, SilentMetrics, SimpleDecoder
+from tests.simulation.surveyor import Surveyor
 from tests.simulation.wire import Dispatcher, Line
 from tests.simulation.world import World
 
@@ -111,11 +112,13 @@ def build(around: Surroundings, owner: Owner) -> Parts:
     client = Consumer(world, owner, around.log, around.coordinator)
     dispatcher = Dispatcher(world, owner, _delivery(world), around.oracle, around.braze)
     metrics = cast("Metrics", SilentMetrics(world))
-    ports = Ports(client, Line(world, owner, dispatcher), lambda: world.now, metrics)
+    line, surveys = Line(world, owner, dispatcher), Surveyor(world, owner, around.log)
+    ports = Ports(client, line, lambda: world.now, metrics, surveys=surveys)
     relay = _relay(world, owner)
     maker = Maker(around.log)
     letters = Letters(Outbox(around.mailbox, owner, maker), maker, relay, metrics)
-    starts = Starts(client, Destination(scenario.FINGERPRINT, scenario.SETTLE_S), FirstStart())
+    first = FirstStart(world.plan.start)
+    starts = Starts(client, Destination(scenario.FINGERPRINT, scenario.SETTLE_S), first)
     rules = IntakeRules(world.plan.limits.poll_max, request_s=scenario.REQUEST_S)
     decoder = cast("Decoder", SimpleDecoder())
     intake = Intake(rules, ports, relay, letters, starts, lambda _topic: decoder)

@@ -165,6 +165,14 @@ class Process:
         """Tell whether it was assigned, and neither revoked nor lost since."""
         return partition in self.consumer.assigned
 
+    def waits_until_s(self, partition: Partition) -> float:
+        """Return when the one wait of a partition is over, by what its last owner said."""
+        return self.consumer.waits_until_s(partition)
+
+    def has_read_to(self, partition: Partition) -> int:
+        """Return the offset after what was handed out."""
+        return self.consumer.read_to(partition)
+
     # What memory opened.
 
     def opened(self, partition: Partition, bound: float) -> None:
@@ -211,6 +219,7 @@ class Process:
     def _work(self) -> None:
         self.intake.draining = self.draining
         handed_over = self.intake.turn()
+        self._world.sometimes("parked", len(self.intake.ownership.standing.parked))
         for partition in [p for p in self._excused if p not in self.consumer.assigned]:
             del self._excused[partition]
         if self._world.plan.arm == "storm" and any(

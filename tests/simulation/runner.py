@@ -13,11 +13,12 @@ import structlog
 from tests.simulation.braze import Braze
 from tests.simulation.coordinator import Coordinator
 from tests.simulation.faults import Faults
+from tests.simulation.fetcher import entries_for_messages
 from tests.simulation.log import Log, Producer
 from tests.simulation.oracle import Oracle
 from tests.simulation.outbox import Mailbox
 from tests.simulation.parts import Surroundings
-from tests.simulation.scenario import HEALED_WITHIN_S, scaled, scenario
+from tests.simulation.scenario import HEALED_WITHIN_S, WHOLE, Narrowing, scaled, scenario
 from tests.simulation.world import Violation, World, readable
 
 
@@ -49,15 +50,17 @@ def be_silent() -> None:
     )
 
 
-def run(seed: int, arm: str = "storm", *, keep_trace: bool = False) -> Verdict:
+def run(
+    seed: int, arm: str = "storm", narrowing: Narrowing = WHOLE, *, keep_trace: bool = False
+) -> Verdict:
     """Run one world to its end."""
     be_silent()
-    plan = scenario(seed, arm)
+    plan = scenario(seed, arm, narrowing)
     world = World(plan, keep_trace=keep_trace)
     log = Log(plan)
     oracle = Oracle(world, log)
     verdict = Verdict(seed, arm)
-    with scaled(plan.limits):
+    with scaled(plan.limits), entries_for_messages():
         coordinator = Coordinator(world, oracle)
         oracle.owners = coordinator
         mailbox = Mailbox(world, oracle)

@@ -10,8 +10,8 @@ from collections import Counter
 import pytest
 
 from tests.simulation.canaries import CANARIES, plant
+from tests.simulation.happenings import MUST_HAPPEN
 from tests.simulation.runner import Verdict, run
-from tests.simulation.scenario import MUST_HAPPEN
 
 SEEDS = int(os.environ.get("SIM_SEEDS", "200"))
 _CHUNK = 50
