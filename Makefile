@@ -26,7 +26,7 @@ slow_tests := $(sort $(patsubst %/,%,$(dir $(wildcard $(addsuffix /test_*.py, \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test demo bench sim soak format lock wheel clean \
+.PHONY: help setup check test demo bench sim canaries soak format lock wheel clean \
 	_format _lint _types _imports _fast _simulation _slow _broker
 
 help:  ## Say what there is.
@@ -105,6 +105,9 @@ _slow: setup
 
 sim: setup  ## The seeded simulation of the core: SEEDS=n worlds.
 	@$(py) -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+canaries: setup  ## Look for every planted bug afresh (ARGS=--write records the seeds).
+	@$(py) -m tests.simulation.canary_search $(ARGS)
 
 soak: setup  ## The real daemon under faults for MINUTES, then every cohort compared.
 	@$(VENV)/bin/cohortd demo --faults --seconds $$(( $(MINUTES) * 60 )) $(ARGS)

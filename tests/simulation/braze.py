@@ -12,6 +12,8 @@ from tests.simulation.scenario import REQUEST_S, SETTLE_S, UNIX_0_S
 from tests.simulation.world import World
 
 _REFUSED = ("refused", "refused", "too_large")
+# What Braze may have applied, or may still apply, whatever the daemon makes of it.
+_UNCLEAR = frozenset({"queued", "server_error", "request_timeout", "timeout", "reset"})
 _OUTAGES = ("server_error", "request_timeout", "timeout", "reset", "connect", "unsent_reset")
 
 
@@ -64,7 +66,7 @@ class Braze:
         if kind == "timeout":
             latency_s = REQUEST_S
         answer = self._answer(kind)
-        ambiguous = answer.ambiguous
+        ambiguous = kind in _UNCLEAR
         self._apply_some_time(request, kind, latency_s)
 
         def end() -> None:
@@ -163,7 +165,7 @@ class Braze:
         latest_s = latency_s + SETTLE_S * 0.999
         if kind == "queued":
             self._world.after(rng.uniform(0, latest_s), lambda: self._apply(request))
-        elif kind in ("server_error", "request_timeout", "timeout", "reset"):
+        elif kind in _UNCLEAR:
             roll = rng.random()
             if roll < 0.35:
                 self._world.sometimes("lost_before_applying")

@@ -63,6 +63,7 @@ class CommitJudge:
         if owner != sender.name:
             self._fail("G7", f"{sender.name} committed {partition}, which {owner} owns")
         self._check_mark(partition, before, now)
+        self._check_reach(sender, partition, before, now)
         at = self._log.place(partition, now.offset)
         first = self._log.place(partition, 0)
         low = self._at.get(partition, first)
@@ -105,6 +106,16 @@ class CommitJudge:
             self._fail("G15", f"{partition}: committed as {mark.get('t')}")
         if before and sent_to(now) < sent_to(before) < math.inf:
             self._fail("G5", f"{partition}: sent_to fell from {sent_to(before)}")
+
+    def _check_reach(
+        self, sender: Sending, partition: Partition, before: Committed | None, now: Committed
+    ) -> None:
+        """Judge that a successor must replay as far as this process must, where all is unknown."""
+        unknown = before is None or math.isinf(sent_to(before))
+        opened = sender.excused_below(partition) > -math.inf
+        if unknown and not opened and sent_to(now) < sender.begun_end(partition):
+            end = sender.begun_end(partition)
+            self._fail("G5", f"{partition}: sent_to {sent_to(now)} hides what may be up to {end}")
 
     def _check_done(self, partition: Partition, record: Entry) -> None:
         place = self._log.place(partition, record.offset())

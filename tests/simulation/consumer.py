@@ -62,6 +62,7 @@ class Consumer:
         self._assigned_at_s: dict[Partition, float] = {}
         self._told: dict[Partition, Committed | None] = {}
         self._waits_until_s: dict[Partition, float] = {}
+        self._begun_ends: dict[Partition, int] = {}
         self._inbox: deque[tuple[str, Sequence[Partition]]] = deque()
         self._expelled = False
         self._epoch = 0
@@ -164,6 +165,7 @@ class Consumer:
         fresh = {p: offset for p, offset in fresh.items() if p not in self._fetcher}
         self._fetcher.begin(fresh)
         for partition in fresh:
+            self._begun_ends[partition] = self._log.end[partition]
             committed = self._told.get(partition)
             waits = committed is not None and is_open(committed)
             self._world.sometimes("waited", int(waits))
@@ -173,6 +175,10 @@ class Consumer:
     def waits_until_s(self, partition: Partition) -> float:
         """Return when the one wait is over, by what the last owner said."""
         return self._waits_until_s.get(partition, -math.inf)
+
+    def begun_end(self, partition: Partition) -> int:
+        """Return where the log ended when reading of a partition began."""
+        return self._begun_ends.get(partition, 0)
 
     def read_to(self, partition: Partition) -> int:
         """Return the offset after what was handed out."""

@@ -47,6 +47,9 @@ class Sending(Protocol):
     def has_read_to(self, partition: Partition) -> int:
         """Return the offset after the last record that was handed out to it."""
 
+    def begun_end(self, partition: Partition) -> int:
+        """Return where the log ended when it began to read a partition."""
+
     def session_until_s(self) -> float:
         """Return the earliest time at which the coordinator may give its partitions away."""
 

@@ -173,6 +173,10 @@ class Process:
         """Return the offset after what was handed out."""
         return self.consumer.read_to(partition)
 
+    def begun_end(self, partition: Partition) -> int:
+        """Return where the log ended when it began to read a partition."""
+        return self.consumer.begun_end(partition)
+
     # What memory opened.
 
     def opened(self, partition: Partition, bound: float) -> None:
