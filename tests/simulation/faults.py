@@ -30,7 +30,7 @@ class Faults:
         self._numbers = itertools.count(1)
         self._refused_all = False
         self.person = Person(around, self)
-        for _ in range(self._plan.processes):
+        for _ in range(self._plan.daemons):
             self.start()
         for number, at_s, kind in self._plan.faults:
             assert kind in FAULTS, kind

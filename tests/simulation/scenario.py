@@ -60,7 +60,7 @@ class Scenario:
     place: dict[Key, Partition]
     keys: tuple[Key, ...]
     refused: frozenset[Key]
-    processes: int
+    daemons: int
     changes: int
     duration_s: float
     faults: tuple[tuple[int, float, str], ...]  # Each with its number, from which its chance comes.
@@ -73,12 +73,15 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """What is left of a seed's scenario; None leaves as much as there was."""
+    """What is left of a seed's scenario; None leaves as much as there was.
+
+    All else stays as the seed has drawn it, the chance of each fault too.
+    """
 
     only_faults: tuple[int, ...] | None = None
     changes: int | None = None
     duration_s: float | None = None
-    processes: int | None = None
+    daemons: int | None = None
     cohorts: int | None = None
     partitions: int | None = None
 
@@ -158,7 +161,7 @@ def _draw(seed: int, arm: str) -> Scenario:
         place=place,
         keys=tuple(place),
         refused=refused,
-        processes=rng.randint(1, 3),
+        daemons=rng.randint(1, 3),
         changes=rng.randint(40, 160),
         duration_s=duration_s,
         faults=tuple((number, *fault) for number, fault in enumerate(faults)),
@@ -185,7 +188,7 @@ def scenario(seed: int, arm: str = "storm", narrowing: Narrowing = WHOLE) -> Sce
         keys=keys,
         refused=plan.refused.intersection(keys),
         faults=tuple(fault for fault in plan.faults if only is None or fault[0] in only),
-        processes=narrowing.processes or plan.processes,
+        daemons=narrowing.daemons or plan.daemons,
         changes=plan.changes if narrowing.changes is None else narrowing.changes,
         duration_s=narrowing.duration_s or plan.duration_s,
     )
