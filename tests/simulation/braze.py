@@ -78,6 +78,8 @@ class Braze:
         if kind != "ok":
             self._world.sometimes(f"answer_{kind}")
             self._world.note("fate", cohort, kind)
+        if kind in ("locked", "not_found", *_REFUSED):
+            self._oracle.said_no(cohort)
         if kind in _REFUSED and request is not None and len(request.changes) > 1:
             self._world.sometimes("bisection")
 

@@ -13,6 +13,7 @@ from daemon.core import plan, sender, verdict
 from daemon.core.cohort_names import CohortNames
 from daemon.core.delivery import Attempt, Delivery
 from daemon.core.health import Health
+from daemon.core.lineup import Lineup
 from daemon.core.model import Changes, CohortUpdate, Flush, Outcome
 from daemon.core.pacer import Pacer
 from daemon.core.sender import Culprit, Sender
@@ -78,6 +79,10 @@ def _timeout_for_accepted(delivery: Delivery, one: Sender, attempt: Attempt, ans
     _UPDATED(delivery, one, attempt, answer, now_s)
 
 
+def _no_patience(_delivery: Delivery, one: Sender, _now_s: float) -> bool:
+    return one.failing_since_s < math.inf and not one.abandoned
+
+
 def _one_chunk(changes: Changes) -> Iterable[Changes]:
     yield changes
 
@@ -136,9 +141,11 @@ BUGS: dict[str, Bug] = {
     "timeout_taken_for_accepted": bug("G2", (Delivery, "_updated", _timeout_for_accepted)),
     "convicted_without_evidence": bug("G12", (Delivery, "_is_guilty", _guilty_at_once)),
     "blocked_dead_lettered": bug("G12", (Delivery, "_updated", _blocked_for_ever)),
+    "given_up_at_once": bug("G12", (Delivery, "_must_give_up", _no_patience)),
     "more_than_the_limit": bug("G3", (plan, "_chunks", _one_chunk)),
     "empty_update": bug("G3", (sender, "plan", _one_more_and_empty)),
     "id_in_both_lists": bug("G3", (body, "encode_update", _removals_added_too)),
+    "never_woken": bug("G10", (Lineup, "wake", _nothing)),
     "members_before_their_name": bug("names", (CohortNames, "must_announce", _known_already)),
     "retry_behind_the_next": bug("G2, G4, G5", (Delivery, "finish", _ended_before_its_retry)),
 }

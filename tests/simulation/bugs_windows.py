@@ -83,6 +83,10 @@ def _split_behind_barrier(
 _GATHER = WindowQueue.gather
 
 
+def _nothing(*_: object) -> None:
+    return
+
+
 def _never_pause(_relay: Relay) -> set[Partition]:
     return set()
 
@@ -114,6 +118,7 @@ BUGS: dict[str, Bug] = {
     "older_hold_released": bug("G2", (Window, "put_back", _older_hold_released)),
     "split_behind_barrier": bug("G5", (WindowQueue, "gather", _split_behind_barrier)),
     "never_paused": bug("G9", (Relay, "to_pause", _never_pause)),
+    "paused_for_ever": bug("G10", (Consumer, "resume", _nothing)),
     "pause_lost_on_assignment": bug(
         "G9", (Consumer, "begin", _begin_all_running), (Consumer, "pause", _pause_the_old)
     ),

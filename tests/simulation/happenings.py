@@ -87,6 +87,7 @@ MUST_HAPPEN = frozenset(
         "clean",
         "expired",
         "failed_but_applied",
+        "gave_up",
         "kafka_unavailable",
         "killed_at_call",
         "killed_in_close",

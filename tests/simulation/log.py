@@ -143,7 +143,7 @@ class Producer:
         self._log = log
         self._left = world.plan.changes
         self._pace_s = world.plan.duration_s / max(1, world.plan.changes)
-        if world.chance(0.3):  # There is a backlog.
+        if world.plan.backlog:
             self._burst(world.plan.changes // 2)
         world.after(0.1, self._go_on)
 

@@ -8,6 +8,7 @@ made anew counts from 0 again.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -95,6 +96,7 @@ class Oracle:
         self.repeats = 0
         self.attempts = 0
         self._applied: dict[str, int] = {}
+        self._failing_since_s: dict[str, float] = {}  # Of cohorts that Braze would not take once.
         self._world = world
         self._log = log
 
@@ -213,8 +215,17 @@ class Oracle:
             seen = self.keys[key]
             seen.acknowledged = max(seen.acknowledged, place)
 
-    def lettered(self, key: Key, place: int) -> None:  # In the dead-letter topic.
-        if key not in self._world.plan.refused:
+    def said_no(self, cohort: str) -> None:
+        """Braze has refused, locked or forgotten a cohort, whatever else it says of others."""
+        self._failing_since_s.setdefault(cohort, self._world.now)
+
+    def lettered(self, key: Key, place: int, reason: str) -> None:  # In the dead-letter topic.
+        if reason == "gave_up":
+            lasted_s = self._world.now - self._failing_since_s.get(key[0], math.inf)
+            if lasted_s < self._world.plan.limits.give_up_after_s:
+                self._fail("G12", f"{key} is given up {lasted_s:.3f} s after the first refusal")
+            self._world.sometimes("gave_up")
+        elif key not in self._world.plan.refused:
             self._fail("G12", f"{key} is in the dead letters, but Braze takes it")
         seen = self.keys[key]
         seen.lettered = max(seen.lettered, place)
@@ -232,7 +243,8 @@ class Oracle:
                 right = seen.lettered == last[0]
                 guarantee, said = "G2", f"{key} was refused, its dead letter is {seen.lettered}"
             else:
-                right = seen.newest == last[0] and seen.state is last[1]
+                given_up = seen.lettered == last[0]
+                right = given_up or (seen.newest == last[0] and seen.state is last[1])
                 guarantee, said = "G1", f"{key} is {seen.state} of {seen.newest}"
             if not right and not self.commits.skipped(self._world.plan.place[key], last[0]):
                 self._fail(guarantee, f"{said}, the log says {last}")

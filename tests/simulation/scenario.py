@@ -7,6 +7,7 @@ proportions; so a minute of the simulated world holds many hand-overs.
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,7 @@ SETTLE_S = 5.0
 POLL_S = 36.0  # max.poll.interval
 GRACE_S = 15.0
 REVOKE_MARGIN_S = 4.0
+STUCK_AFTER_S = 35.0  # Longer than the 15 s after which a culprit is tried again, twice.
 UNIX_0_S = 1_700_000_000.0
 FINGERPRINT = "simulated"
 
@@ -47,6 +49,7 @@ class Limits:
     slots: int
     per_hour: float
     announce: bool
+    give_up_after_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Scenario:
     refused: frozenset[Key]
     daemons: int
     changes: int
+    backlog: bool  # Half of the changes are there when the first daemon starts.
     duration_s: float
     faults: tuple[tuple[int, float, str], ...]  # Each with its number, from which its chance comes.
     limits: Limits
@@ -97,10 +101,13 @@ def _member(number: int) -> Member:
     return f"m{number}"
 
 
+_AMPLE = 10_000
+
+
 def _limits(rng: random.Random, *, calm: bool) -> Limits:
     tight = not calm and rng.random() < 0.5
     return Limits(
-        pending_max=rng.randint(60, 100) if tight else 10_000,
+        pending_max=rng.randint(60, 100) if tight else _AMPLE,
         reserve=20_000 if calm else rng.choice((6, 20, 20_000)),
         update_members=rng.choice((2, 3, 1_000)),
         # A closed window waits for the one before it, so an early stop may leave it undone.
@@ -111,8 +118,9 @@ def _limits(rng: random.Random, *, calm: bool) -> Limits:
         poll_max=rng.choice((1, 1, 3, 10) if tight else (1, 3, 10, 50)),
         slots=rng.randint(1, 6),
         # What is held must fit the budget of a revoke, where nothing may be sent twice.
-        per_hour=250_000.0 if calm else rng.choice((8_000.0, 250_000.0)),
+        per_hour=250_000.0 if calm else rng.choice((16_000.0 if tight else 8_000.0, 250_000.0)),
         announce=rng.random() < 0.3,
+        give_up_after_s=math.inf if calm else rng.choice((math.inf, math.inf, 6.0)),
     )
 
 
@@ -136,15 +144,16 @@ def _refused(
 
 def _draw(seed: int, arm: str) -> Scenario:
     rng = random.Random(f"{seed} {arm}")
-    topics = ["t", "u"][: rng.choice((1, 1, 2))]
-    count = rng.randint(len(topics), 4)
-    partitions = tuple(Partition(topics[n % len(topics)], n // len(topics)) for n in range(count))
-    late = Partition("t", sum(partition.topic == "t" for partition in partitions))
-    cohorts = [f"c{n}" for n in range(rng.randint(2, 4))]
-    members = [_member(n) for n in range(rng.randint(3, 8))]
-    keys = tuple((cohort, member) for cohort in cohorts for member in members)
     storm = arm == "storm"
     limits = _limits(rng, calm=not storm)
+    tight = limits.pending_max < _AMPLE  # Then there must be enough to fill it.
+    topics = ["t", "u"][: rng.choice((1, 1, 2))]
+    count = rng.randint(3 if tight else len(topics), 4)
+    partitions = tuple(Partition(topics[n % len(topics)], n // len(topics)) for n in range(count))
+    late = Partition("t", sum(partition.topic == "t" for partition in partitions))
+    cohorts = [f"c{n}" for n in range(4 if tight else rng.randint(2, 4))]
+    members = [_member(n) for n in range(rng.randint(6 if tight else 3, 8))]
+    keys = tuple((cohort, member) for cohort in cohorts for member in members)
     place = {key: rng.choice(partitions) for key in keys}
     refused = frozenset(_refused(rng, keys, place)) if storm else frozenset()
     # Members that nobody has heard of before, since those of the others have their partition.
@@ -162,7 +171,8 @@ def _draw(seed: int, arm: str) -> Scenario:
         keys=tuple(place),
         refused=refused,
         daemons=rng.randint(1, 3),
-        changes=rng.randint(40, 160),
+        changes=rng.randint(100, 220) if tight else rng.randint(40, 160),
+        backlog=rng.random() < (0.6 if tight else 0.3),
         duration_s=duration_s,
         faults=tuple((number, *fault) for number, fault in enumerate(faults)),
         limits=limits,
@@ -203,6 +213,8 @@ def scaled(limits: Limits) -> Iterator[None]:
         "daemon.core.queue.MEMBERS_MAX": limits.window_members,
         "daemon.intake.loop.REVOKE_MARGIN_S": REVOKE_MARGIN_S,
         "daemon.core.sender.SEARCH_PAUSE_S": 6.0,
+        "daemon.intake.watch.PICTURE_EVERY_S": 2.0,
+        "daemon.intake.watch.STUCK_AFTER_S": STUCK_AFTER_S,
     }
     with ExitStack() as stack:
         for name, value in constants.items():

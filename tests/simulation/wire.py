@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from daemon.braze.dispatcher import Published
+from daemon.braze.watch import blocked_now
 from daemon.core.delivery import Attempt, Delivery
 from daemon.core.model import Flush, Outcome
 from daemon.core.verdict import Answer, Verdict
@@ -75,6 +76,12 @@ class Dispatcher:
         self._pace.share(part)
         self._delivery.pacer.set_share(part, self._world.now)
         self._pump()
+
+    def waits(self) -> bool:
+        """Tell whether the sending side has a declared reason to wait."""
+        now_s, senders = self._world.now, self._delivery.lineup.senders.values()
+        backoff = any(sender.not_before_s > now_s for sender in senders)
+        return backoff or bool(blocked_now(self._delivery, now_s))
 
     def _pump(self) -> None:
         now_s = self._world.now
