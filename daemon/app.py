@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from daemon import __version__, clocks
 from daemon.admin import AdminPages, AdminServer
 from daemon.assembly import Parts, assemble
-from daemon.config.settings import Settings
+from daemon.config.settings import Settings, taken_once
 from daemon.errors import CohortdError
 from daemon.intake_thread import IntakeThread
 from daemon.logs import LogPipe, configure, event, get_logger
@@ -184,6 +184,9 @@ class Daemon:
             if changed:
                 parts.metrics.secrets_reloaded.inc(len(changed))
                 self._log.info(event.SECRET_RELOADED, files=[str(s.path) for s in changed])
+                late = [str(s.path) for s in changed if s in taken_once(self._settings)]
+                if late:
+                    self._log.error(event.SECRET_NEEDS_RESTART, files=late)
                 parts.dispatcher.retry_now()
 
 

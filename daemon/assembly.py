@@ -17,6 +17,7 @@ from daemon.braze.credentials import Credentials
 from daemon.braze.dispatcher import Dispatcher
 from daemon.braze.watch import DeliveryWatch
 from daemon.config.inputs import InputSettings
+from daemon.config.kafka_properties import text_of
 from daemon.config.settings import Settings, client_properties
 from daemon.core.backoff import Backoff
 from daemon.core.delivery import Delivery, DeliveryRules
@@ -34,6 +35,7 @@ from daemon.intake.ports import Ports
 from daemon.intake.starts import FirstStart, Starts
 from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.kafka.consumer import KafkaConsumer
+from daemon.kafka.login import PASSWORD, USER, Login
 from daemon.kafka.outbox import Outbox
 from daemon.kafka.surveyor import Surveyor
 from daemon.line import ThreadLine
@@ -78,7 +80,9 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
         board.intake_tick_s = clocks.now_s()
 
     line = ThreadLine(asyncio.get_running_loop(), dispatcher)
-    surveyor = Surveyor(_member_properties(settings), _topics(settings), clocks.now_s)
+    surveyor = Surveyor(
+        _member_properties(settings), _topics(settings), clocks.now_s, _login(settings)
+    )
     ports = Ports(consumer, line, clocks.now_s, metrics, beat, surveyor)
     intake = _intake(settings, ports, starts)
     intake_watch = IntakeWatch(intake, ports, clocks.unix_s, watch_rules(settings))
@@ -197,6 +201,12 @@ def _member_properties(settings: Settings) -> dict[str, object]:
     return {**client_properties(settings), "group.id": settings.kafka.group_id}
 
 
+def _login(settings: Settings) -> Login:
+    """Return the follower of one client: each client is told by itself."""
+    own = {n: v for n, v in settings.kafka.properties.items() if n in (USER, PASSWORD)}
+    return Login(lambda: {name: text_of(value) for name, value in own.items()})
+
+
 def _topics(settings: Settings) -> list[str]:
     return [entry.topic or entry.pattern or "" for entry in settings.inputs]
 
@@ -207,13 +217,15 @@ def _consumer(settings: Settings) -> KafkaConsumer:
         _topics(settings),
         clock=clocks.now_s,
         logger=librdkafka_logger(get_logger()),
+        login=_login(settings),
     )
 
 
 def _intake(settings: Settings, ports: Ports, starts: Starts) -> Intake:
     relay = Relay(relay_rules(settings), Lease(settings.lease_s or 0.0))
     topic = settings.dead_letter.topic
-    outbox = Outbox(client_properties(settings, "producer"), topic) if topic else None
+    properties = client_properties(settings, "producer")
+    outbox = Outbox(properties, topic, login=_login(settings)) if topic else None
     letters = Letters(outbox, DeadLetters(), relay, ports.metrics)
     rules = IntakeRules(
         request_s=settings.delivery.request_timeout,

@@ -22,7 +22,7 @@ from daemon.config.crosschecks import check_between
 from daemon.config.document import Document, merge, read_document
 from daemon.config.environment import overlay
 from daemon.config.inputs import InputSettings
-from daemon.config.kafka_names import CONSUMER_ONLY
+from daemon.config.kafka_names import CONSUMER_ONLY, LIVE
 from daemon.config.kafka_properties import text_of
 from daemon.config.noted import Noted, Values
 from daemon.config.secrets import Secret
@@ -142,6 +142,12 @@ class Settings(Noted):
             found.append(self.log.hash_key)
         found += [value for value in self.kafka.properties.values() if isinstance(value, Secret)]
         return tuple(found)
+
+
+def taken_once(settings: Settings) -> tuple[Secret, ...]:
+    """Return the secrets that a Kafka client takes when it is made, and never again."""
+    values = settings.kafka.properties.items()
+    return tuple(v for name, v in values if isinstance(v, Secret) and name not in LIVE)
 
 
 def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:

@@ -62,6 +62,8 @@ class Intake:
     ) -> None:
         self.draining = False
         self.heard = 0  # Words of any kind from the brokers: that they change shows it works.
+        self.heard_topics: set[str] = set()  # Those that were read from; emptied by who looks.
+        self.surveys = ports.surveys
         self.consumed = 0
         self.rejected = 0
         self.relay = relay
@@ -100,6 +102,7 @@ class Intake:
         """Do everything once. Return how many flushes were handed over."""
         for polled in self._consumer.poll_runs(self._rules.poll_max, self._rules.tick_s):
             self.heard += 1
+            self.heard_topics.add(polled.partition.topic)
             if isinstance(polled, Run):
                 self._absorb(polled)
             elif isinstance(polled, EndOfPartition):
@@ -110,7 +113,8 @@ class Intake:
                 self.ownership.fault(polled)
         now_s = self._clock()
         self.session.turn()
-        self.ownership.turn(now_s)
+        if not self.draining:  # Else nothing is begun, and no question delays the end.
+            self.ownership.turn(now_s)
         self._follow_positions()
         self._handover.finish_flushes()
         self._match_pause()

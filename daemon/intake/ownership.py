@@ -5,6 +5,7 @@ Called by the consumer on the intake thread. It upholds G6, G15 and the rule on 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,12 +17,12 @@ from daemon.errors import KafkaUnavailable
 from daemon.intake.census import Census
 from daemon.intake.handover import Handover
 from daemon.intake.ports import Ports
-from daemon.intake.starts import ASK_S, Found, Starts
+from daemon.intake.starts import Found, Starts
 from daemon.kafka.records import Commit, PartitionFault, Survey
 from daemon.logs import FoldedLog, event, get_logger
 
 # A question to a broker that did not answer is asked again after this.
-_ASK_AGAIN_S = 5.0
+_ASK_AGAIN_S = 2.0
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ class Ownership:
         self._log = get_logger()
         self._folded = FoldedLog(self._log)
         self._ask_at_s = 0.0
-        self._recount = False  # A rebalance may come of more partitions, and change our share.
+        self._assigned_s = -math.inf  # A survey must be younger than the last assignment.
 
     # What the consumer calls.
 
@@ -84,9 +85,9 @@ class Ownership:
         """
         self.joined = True
         self.assigned.update(partitions)
-        self.standing.unstarted.update(dict.fromkeys(partitions, "not asked for yet"))
-        self._ask_at_s = self._clock()
-        self._recount = True
+        self.standing.unstarted.update(dict.fromkeys(partitions, "the topics are asked for"))
+        self._ask_at_s = self._assigned_s = self._clock()
+        self._surveys.hurry()  # A rebalance may come of more partitions, and change our share.
         self._metrics.rebalanced("assigned", len(partitions))
         self._log.info(event.PARTITIONS_ASSIGNED, partitions=[str(p) for p in partitions])
         self._share()
@@ -114,16 +115,20 @@ class Ownership:
             self._survey = survey
             self._compare(survey)
         waiting = sorted(p for p in self.assigned if p in self.standing.unstarted)
-        if not (waiting or self._recount) or now_s < self._ask_at_s:
+        if not waiting or now_s < self._ask_at_s:
             return
-        begun = self._begin(waiting)
+        if self._survey is None or self._survey.asked_at_s < self._assigned_s:
+            return  # It comes, and nobody waits for it.
+        told = [p for p in waiting if p.topic in self._survey.partitions]
+        if len(told) < len(waiting):
+            self._wait_for_topics(set(waiting) - set(told))
+        begun = self._begin(told, self._survey) if told else {}
         self._consumer.begin(begun)
         full = self._relay.to_pause()
         paused = [partition for partition in begun if partition in full]
         self._consumer.pause(paused)
         self.paused.difference_update(begun)  # What was begun is not paused, but for these.
         self.paused.update(paused)
-        self._share()
 
     def fault(self, fault: PartitionFault) -> None:
         """Park a partition whose position says nothing any more; the others go on."""
@@ -146,7 +151,7 @@ class Ownership:
 
         A survey that was asked for before a partition was begun may be older than its topic.
         """
-        self._starts.met(survey.ids)
+        self._starts.met(survey)
         self._census.take(survey.partitions)
         self._share()
         gone = [
@@ -155,21 +160,27 @@ class Ownership:
             if self._begun_s[partition] < survey.asked_at_s
             and is_made_anew(tenure.topic_id, survey.ids.get(partition.topic, ""))
         ]
-        self._handover.drop(gone)
+        if gone:
+            self._handover.drop(gone)
         for partition in gone:
             self._park(partition, MADE_ANEW)
 
-    def _begin(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    def _wait_for_topics(self, partitions: set[Partition]) -> None:
+        """Have the brokers asked again for a topic that they did not tell of."""
+        self._ask_at_s = self._clock() + _ASK_AGAIN_S
+        self._surveys.hurry()
+        for partition in partitions:
+            self.standing.unstarted[partition] = f"the brokers do not tell of {partition.topic}"
+
+    def _begin(self, partitions: Sequence[Partition], survey: Survey) -> dict[Partition, int]:
         """Start what can be started and return where each of those is to be read from."""
         try:
-            found = self._starts.find(partitions, self._clock())
-            self._census.take(self._consumer.partition_counts(ASK_S))
+            found = self._starts.find(partitions, survey, self._clock())
         except KafkaUnavailable as error:
             self._ask_at_s = self._clock() + _ASK_AGAIN_S
             self.standing.unstarted.update(dict.fromkeys(partitions, str(error)))
             self._folded.warning(event.KAFKA_ERROR, "begin", detail=str(error))
             return {}
-        self._recount = False
         self._folded.forget(event.KAFKA_ERROR, "begin")
         begun = {partition: self._begin_one(partition, how) for partition, how in found.items()}
         return {partition: offset for partition, offset in begun.items() if offset is not None}

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 
 from daemon.core.model import Partition
 from daemon.errors import KafkaUnavailable
-from daemon.kafka.client_config import Properties, admin_config, client_log
 from daemon.kafka.client_errors import describe, error_of
 from daemon.kafka.records import Committed, GroupTimes
 
@@ -25,14 +24,6 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
     from confluent_kafka.admin._topic import TopicDescription
 
-# Of one topic, and no failure of the question.
-_NOT_THERE = frozenset(
-    {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.TOPIC_EXCEPTION,
-    }
-)
 _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # 16 bytes of zero: what stands where there is no id.
 
 
@@ -103,17 +94,10 @@ def offset_at(client: Consumer, partition: Partition, timestamp_ms: int, timeout
     return answer.offset if answer.offset >= 0 else log_range(client, partition, timeout_s)[1]
 
 
-def topic_ids(properties: Properties, names: Sequence[str], timeout_s: float) -> dict[str, str]:
-    """Return the ids of topics. A client of its own asks, which is gone when this returns."""
-    admin = AdminClient(admin_config(properties), logger=client_log)
-    found = describe_topics(admin, names, timeout_s)
-    return {name: told for name, topic in found.items() if (told := topic_id(topic))}
-
-
 def describe_topics(
     admin: AdminClient, names: Sequence[str], timeout_s: float
 ) -> dict[str, TopicDescription]:
-    """Return those of the topics that are there and may be seen."""
+    """Return those of the topics that the brokers tell of; one in trouble hides no other."""
     if not names:
         return {}
     found: dict[str, TopicDescription] = {}
@@ -122,7 +106,7 @@ def describe_topics(
         try:
             found[name] = answer.result()
         except KafkaException as exception:
-            if error_of(exception).code() not in _NOT_THERE:
+            if error_of(exception).code() < 0:  # librdkafka's own: there was no answer at all.
                 raise _unanswered(f"topic {name}", exception) from exception
     return found
 

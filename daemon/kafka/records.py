@@ -241,12 +241,6 @@ class ConsumerPort(Protocol):
     ) -> dict[Partition, Committed | None]:
         """Ask the group's coordinator. Raise `KafkaUnavailable` when it does not answer."""
 
-    def partition_counts(self, timeout_s: float) -> dict[str, int]:
-        """Return the partitions of each subscribed topic that exists."""
-
-    def topic_ids(self, timeout_s: float) -> dict[str, str]:
-        """Return the id of each subscribed topic, as far as the broker tells it."""
-
     def log_range(self, partition: Partition, timeout_s: float) -> tuple[int, int]:
         """Return the first offset and the end of the log, as the broker has them now."""
 

@@ -7,6 +7,7 @@ whole. It decides nothing.
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from daemon.errors import KafkaFatal, KafkaUnavailable
 from daemon.kafka import questions
 from daemon.kafka.client_config import Properties, admin_config, client_log
+from daemon.kafka.login import Login
 from daemon.kafka.records import GroupTimes, Survey
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ EVERY_S = 10.0
 ANSWER_S = 5.0
 AGAIN_S = 1.0
 
+# How long it waits for ids, and how long it does without where only they are not told.
+IDS_S = 3.0
+UNTOLD_S = 60.0
+
 
 class Surveyor(threading.Thread):
     """Makes a survey every few seconds, from `start` until `stop`; a silent broker delays it.
@@ -36,16 +42,22 @@ class Surveyor(threading.Thread):
     """
 
     def __init__(
-        self, properties: Properties, topics: Sequence[str], clock: Callable[[], float]
+        self,
+        properties: Properties,
+        topics: Sequence[str],
+        clock: Callable[[], float],
+        login: Login | None = None,
     ) -> None:
         super().__init__(name="cohortd-surveyor", daemon=True)
         self._properties = properties
+        self._login = login or Login()
         newer = str(properties.get("group.protocol")).lower() == "consumer"
         self._group = str(properties["group.id"]) if newer else None
         self._topics = tuple(map(questions.whole, topics))
         self._clock = clock
         self.unanswered = 0  # Surveys in a row that got no answer.
         self._latest: Survey | None = None
+        self._untold_until_s = -math.inf
         self._failure: Exception | None = None
         self._wanted = threading.Event()
         self._stopped = False
@@ -78,22 +90,36 @@ class Surveyor(threading.Thread):
 
     def _ask(self, admin: AdminClient) -> bool:
         """Make a survey; tell whether there was an answer to all of it."""
+        self._login.follow(admin)
         asked_at_s = self._clock()
         try:
-            found = questions.describe_topics(admin, self._names(admin), ANSWER_S)
+            ids, partitions = self._ask_topics(admin)
         except KafkaUnavailable:
             self.unanswered += 1
             return False
         self.unanswered = 0
         times, trouble = self._ask_times(admin)
-        self._latest = Survey(
-            asked_at_s,
-            {name: told for name, topic in found.items() if (told := questions.topic_id(topic))},
-            {name: len(topic.partitions) for name, topic in found.items()},
-            times,
-            trouble,
-        )
+        self._latest = Survey(asked_at_s, ids, partitions, times, trouble)
         return not trouble
+
+    def _ask_topics(self, admin: AdminClient) -> tuple[dict[str, str], dict[str, int]]:
+        """Return the ids and the partitions of the topics; no ids where only they are not told.
+
+        librdkafka asks the cluster's controller for ids, and a cluster may be well without one.
+        """
+        untold = self._clock() < self._untold_until_s
+        if untold or self._latest is None:  # The first time a connection has to be made as well.
+            partitions = questions.partition_counts(admin, self._topics, ANSWER_S)
+            if untold:
+                return {}, partitions
+        try:
+            found = questions.describe_topics(admin, self._names(admin), IDS_S)
+        except KafkaUnavailable:
+            partitions = questions.partition_counts(admin, self._topics, ANSWER_S)
+            self._untold_until_s = self._clock() + UNTOLD_S
+            return {}, partitions
+        ids = {name: told for name, topic in found.items() if (told := questions.topic_id(topic))}
+        return ids, {name: len(topic.partitions) for name, topic in found.items()}
 
     def _ask_times(self, admin: AdminClient) -> tuple[GroupTimes | None, str]:
         if self._group is None:

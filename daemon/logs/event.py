@@ -14,6 +14,7 @@ DAEMON_STARTED: Final = "daemon_started"
 DAEMON_STOPPED: Final = "daemon_stopped"
 DAEMON_CRASHED: Final = "daemon_crashed"
 SECRET_RELOADED: Final = "secret_reloaded"  # noqa: S105  An event's name.
+SECRET_NEEDS_RESTART: Final = "secret_needs_restart"  # noqa: S105  Likewise.
 HANGUP_IGNORED: Final = "hangup_ignored"
 SHUTDOWN_STARTED: Final = "shutdown_started"
 SHUTDOWN_HURRIED: Final = "shutdown_hurried"

@@ -26,7 +26,6 @@ P, Q, R = (Partition("input", number) for number in range(3))
 class FakeConsumer:
     def __init__(self) -> None:
         self.begun: dict[Partition, int] = {}
-        self.counts = {"input": 6}
         self.committed: list[Commit] = []
 
     def commit(self, commits: list[Commit]) -> None:
@@ -38,13 +37,10 @@ class FakeConsumer:
     def pause(self, partitions: list[Partition]) -> None:
         assert not partitions
 
-    def partition_counts(self, timeout_s: float) -> dict[str, int]:
-        return self.counts
-
 
 class FakeSurveys:
     def __init__(self) -> None:
-        self.latest: Survey | None = None
+        self.latest: Survey | None = Survey(0.0, {}, {"input": 6})
         self.hurried = 0
 
     def hurry(self) -> None:
@@ -87,7 +83,9 @@ class Scene:
         self.surveys.latest = Survey(self.now_s, ids, dict.fromkeys(ids, partitions))
         self.ownership.turn(self.now_s)
 
-    def find(self, partitions: list[Partition], now_s: float) -> dict[Partition, Any]:
+    def find(
+        self, partitions: list[Partition], survey: Survey, now_s: float
+    ) -> dict[Partition, Any]:
         self.asked += 1
         if not self.answering:
             raise KafkaUnavailable("nobody answers")
@@ -150,16 +148,17 @@ def test_partitions_that_go_before_they_were_begun_are_forgotten() -> None:
     assert not scene.ownership.assigned
 
 
-def test_a_rebalance_that_brings_nothing_may_still_change_the_share() -> None:
+def test_nothing_is_begun_before_a_survey_that_was_asked_for_after_the_assignment() -> None:
     scene = Scene()
+    scene.now_s = 1.0
     scene.ownership.on_assign([P])
-    scene.ownership.turn(0.0)
-    scene.consumer.counts = {"input": 6, "other": 4}
+    assert scene.surveys.hurried == 1
 
-    scene.ownership.on_assign([])
-    scene.ownership.turn(0.0)
+    scene.ownership.turn(1.0)
+    assert scene.consumer.begun == {}
 
-    assert scene.shares[-1] == pytest.approx(1 / 10)
+    scene.survey({"input": "id"})
+    assert scene.consumer.begun == {P: 7}
 
 
 def test_a_topic_made_anew_parks_its_partitions_and_the_others_go_on() -> None:
@@ -167,7 +166,7 @@ def test_a_topic_made_anew_parks_its_partitions_and_the_others_go_on() -> None:
     other = Partition("other", 0)
     scene.answers = {P: Start(7, topic_id="old"), other: Start(7, topic_id="same")}
     scene.ownership.on_assign([P, other])
-    scene.ownership.turn(0.0)
+    scene.survey({"input": "old", "other": "same"})
     scene.now_s = 1.0
     scene.survey({"input": "old", "other": "same"})
     assert not scene.dropped
@@ -185,7 +184,7 @@ def test_a_fault_of_the_new_log_does_not_hide_that_the_topic_was_made_anew() -> 
     scene.ownership.on_assign([P])
     scene.ownership.turn(0.0)
     scene.ownership.fault(PartitionFault(P, "_AUTO_OFFSET_RESET", "out of range"))
-    assert scene.surveys.hurried == 1
+    assert scene.surveys.hurried == 2
     assert scene.ownership.standing.parked == {P: "_AUTO_OFFSET_RESET: out of range"}
 
     scene.now_s = 1.0
@@ -213,7 +212,7 @@ def test_a_survey_asked_for_before_a_partition_was_begun_says_nothing_of_it() ->
     scene.answers = {P: Start(7, topic_id="new")}
     scene.now_s = 5.0
     scene.ownership.on_assign([P])
-    scene.ownership.turn(5.0)
+    scene.survey({"input": "new"})
 
     scene.now_s = 4.0
     scene.survey({"input": "old"})
@@ -242,3 +241,18 @@ def test_the_share_follows_partitions_that_are_added() -> None:
     scene.survey({"input": "id"}, partitions=8)
 
     assert scene.shares[-1] == pytest.approx(1 / 8)
+
+
+def test_a_topic_that_the_brokers_do_not_tell_of_delays_no_other() -> None:
+    scene = Scene()
+    hidden = Partition("hidden", 0)
+    scene.ownership.on_assign([P, hidden])
+
+    scene.survey({"input": "id"})
+
+    assert scene.consumer.begun == {P: 7}
+    assert scene.ownership.standing.unstarted == {hidden: "the brokers do not tell of hidden"}
+    assert scene.surveys.hurried == 2
+    scene.now_s = 2.0
+    scene.survey({"input": "id", "hidden": "id too"})
+    assert scene.consumer.begun == {P: 7, hidden: 7}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from daemon.kafka.records import Survey
 from daemon.kafka.surveyor import EVERY_S, Surveyor
+from daemon.tools.demo.embedded_kafka import EmbeddedKafka
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
@@ -70,3 +71,30 @@ def test_without_an_answer_the_last_survey_stands_and_the_next_comes_by_itself(
         mock.set_up()
 
         assert _first(surveyor).partitions == {topic: 1}
+
+
+def test_a_topic_in_trouble_hides_no_other(mock: MockCluster) -> None:
+    well, ill = mock.create_topic("well"), mock.create_topic("ill")
+    mock.fail_topic(ill, 5)  # LEADER_NOT_AVAILABLE
+
+    with _surveyor(mock.bootstrap, [ill, well]) as surveyor:
+        survey = _first(surveyor)
+
+    assert survey.partitions == {well: 1}
+
+
+def test_a_cluster_that_has_no_controller_tells_no_ids_and_all_else() -> None:
+    """As the demo's embedded Kafka is."""
+    cluster = EmbeddedKafka()
+    count = cluster.create_topic("topic")
+
+    with _surveyor(cluster.bootstrap, ["topic"]) as surveyor:
+        survey = _first(surveyor)
+        surveyor.hurry()
+        second = wait_until(
+            "another is made", lambda: surveyor.latest if surveyor.latest is not survey else None
+        )
+
+    assert survey.partitions == {"topic": count}
+    assert not survey.ids
+    assert second.partitions == {"topic": count}

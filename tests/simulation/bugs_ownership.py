@@ -133,7 +133,7 @@ BUGS: dict[str, Bug] = {
         (Committer, "turn", _note_time),
         (Committer, "commit_last", _note_last),
     ),
-    "nothing_abandoned": bug("G6", (Handover, "_abandon", _nothing)),
+    "nothing_abandoned": bug("G6, G10", (Handover, "_abandon", _nothing)),
     "always_clean": bug("G6", (Tenure, "_is_clean", _always_clean)),
     "clean_although_behind": bug("G6", (Tenure, "_is_clean", _clean_although_behind)),
     "clean_while_waiting": bug("G6", (Tenure, "_is_clean", _clean_while_waiting)),

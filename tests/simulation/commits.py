@@ -36,6 +36,10 @@ class CommitJudge:
         gone = self._log.place(partition, 0)  # With a topic that was deleted.
         return place < max(gone, self._skipped.get(partition, 0))
 
+    def progress(self) -> int:
+        """Return a number that grows with every offset that is committed."""
+        return sum(self._at.values())
+
     def set_by_person(self, partition: Partition, offset: int, *, broken: bool) -> None:
         """Note that somebody wrote an offset while the group had no member."""
         at = self._log.place(partition, offset)

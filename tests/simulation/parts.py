@@ -29,7 +29,7 @@ from tests.simulation.coordinator import Coordinator
 from tests.simulation.log import Log
 from tests.simulation.oracle import Oracle
 from tests.simulation.outbox import Mailbox, Maker, Outbox, SilentMetrics, SimpleDecoder
-from tests.simulation.surveyor import Surveyor
+from tests.simulation.surveys import Surveys
 from tests.simulation.wire import Dispatcher, Line
 from tests.simulation.world import World
 
@@ -115,7 +115,7 @@ def build(around: Surroundings, owner: Owner) -> Parts:
     client = Consumer(world, owner, around.log, around.coordinator)
     dispatcher = Dispatcher(world, owner, _delivery(world), around.oracle, around.braze)
     metrics = cast("Metrics", SilentMetrics(world))
-    line, surveys = Line(world, owner, dispatcher), Surveyor(world, owner, around.log)
+    line, surveys = Line(world, owner, dispatcher), Surveys(world, owner, around.log)
     ports = Ports(client, line, lambda: world.now, metrics, surveys=surveys)
     relay = _relay(world, owner)
     maker = Maker(around.log)

@@ -20,20 +20,21 @@ def _planted(bug: str) -> Verdict:
     return verdict
 
 
+def _sizes(narrowing: Narrowing) -> list[float]:
+    sizes = [narrowing.changes, narrowing.duration_s, narrowing.daemons, narrowing.cohorts]
+    return [len(narrowing.only_faults or ()), *(size or 0 for size in sizes)]
+
+
 @pytest.mark.parametrize("bug", ["lease_ignored", "not_put_back", "not_drained"])
 def test_a_failing_world_is_shrunk_and_fails_for_the_same_reason(bug: str) -> None:
     verdict = _planted(bug)
-    whole = scenario(verdict.seed, verdict.arm)
 
     smallest = shrunk(verdict, bug)
 
-    left = smallest.narrowing
+    left, whole = smallest.narrowing, all_of(scenario(verdict.seed, verdict.arm))
     assert smallest.verdict.guarantee == verdict.guarantee
-    assert len(left.only_faults or ()) < len(whole.faults)
-    assert left.changes is not None
-    assert left.changes < whole.changes
-    assert left.duration_s is not None
-    assert left.duration_s < whole.duration_s
+    assert _sizes(left) != _sizes(whole)
+    assert all(less <= more for less, more in zip(_sizes(left), _sizes(whole), strict=True))
     assert smallest.verdict.steps < verdict.steps
 
 
