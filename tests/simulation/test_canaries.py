@@ -22,6 +22,13 @@ def test_a_planted_bug_is_caught(bug: str) -> None:
     assert found.trace
 
 
+def test_a_state_that_goes_back_is_noticed_when_braze_applies_it() -> None:
+    verdict = run_planted(RECORDED["split_behind_barrier"], "storm", "split_behind_barrier")
+
+    assert verdict.guarantee == "G5"
+    assert "state of" in verdict.failure
+
+
 def test_there_are_enough_planted_bugs_and_no_seed_of_another() -> None:
     assert len(BUGS) >= 32
     assert RECORDED.keys() == BUGS.keys()
