@@ -258,9 +258,8 @@ class Delivery:
         outcomes: list[Outcome] = []
         for sender in list(self.lineup.suspects.values()):
             moved = sender.convict(self._is_guilty)
-            if not sender.todo and not sender.wire and self._took_others_since(sender):
-                sender.retry_culprits()
-                moved = True
+            if not sender.todo and not sender.wire:
+                moved = sender.retry_culprits(self._took_others_since) or moved
             if moved:
                 outcomes += self._place(sender, now_s)
         return outcomes
@@ -279,9 +278,8 @@ class Delivery:
         alone = len(self.lineup.suspects) == 1
         return again and alone and self.health.evidence(culprit.first_refused_at_s)
 
-    def _took_others_since(self, sender: Sender) -> bool:
-        accepted_s = self.health.accepted_at_s
-        return any(culprit.refused_at_s < accepted_s for culprit in sender.culprits)
+    def _took_others_since(self, culprit: Culprit) -> bool:
+        return culprit.refused_at_s < self.health.accepted_at_s
 
     def _place(self, sender: Sender, now_s: float) -> list[Outcome]:
         ended = self.lineup.place(sender, now_s)

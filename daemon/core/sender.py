@@ -123,10 +123,15 @@ class Sender:
         _, first_s = self._refused_first.setdefault(id(update), (update, now_s))
         self.culprits.append(Culprit(update, now_s, detail, first_s))
 
-    def retry_culprits(self) -> None:
-        """Send them once more: what refused everything may be over."""
-        self.todo.extend(culprit.update for culprit in self.culprits)
-        self.culprits.clear()
+    def retry_culprits(self, is_due: Callable[[Culprit], bool] = lambda _: True) -> bool:
+        """Send those that are due once more, and tell if there were any: it may be over.
+
+        One refused only now stays: a second refusal right behind the first would say nothing new.
+        """
+        due = [culprit for culprit in self.culprits if is_due(culprit)]
+        self.culprits = [culprit for culprit in self.culprits if not is_due(culprit)]
+        self.todo.extend(culprit.update for culprit in due)
+        return bool(due)
 
     def refuse(self, update: CohortUpdate, reason: str, detail: str) -> None:
         """Braze will never take this part."""

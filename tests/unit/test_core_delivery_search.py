@@ -243,3 +243,23 @@ def test_innocent_members_are_not_refused_when_braze_begins_to_refuse_everything
     sending.finish(within_s=3_600.0)
 
     assert all(not sending.outcomes[flush.id].refused for flush in flushes)
+
+
+def test_a_second_refusal_right_behind_the_first_convicts_nobody() -> None:
+    # One member is bad. When its innocent neighbours come to be tried alone, Braze refuses
+    # everything for a while, though it took others of the batch shortly before.
+    def says(attempt: Attempt, now_s: float) -> Answer:
+        assert attempt.update is not None
+        changes = attempt.update.changes
+        if "user-0" in changes or 5.0 <= now_s < 17.0:
+            return REFUSED
+        return SERVER_ERROR if {"user-2", "user-3"} & changes.keys() and now_s < 5.0 else ACCEPTED
+
+    sending = Sending(says)
+    flush = flush_of(members(4))
+
+    sending.submit(flush)
+    sending.finish()
+
+    refused = [refusal.changes for refusal in sending.outcomes[flush.id].refused]
+    assert refused == [{"user-0": True}]
