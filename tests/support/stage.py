@@ -152,7 +152,7 @@ class Stage:
 
     def committed(self, partitions: int = 1) -> dict[int, tuple[int, Mark]]:
         """Return the group's offsets with what their metadata says."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         asked = [TopicPartition(self.topic, number) for number in range(partitions)]
         request = ConsumerGroupTopicPartitions(self.group, asked)
         future = admin.list_consumer_group_offsets([request])[self.group]

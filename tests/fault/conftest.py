@@ -1,0 +1,61 @@
+"""Stages whose brokers and wires may be broken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.flips import PARTITIONS
+from tests.support.stage import CONSUMER_PROTOCOL, SHORT, Stage, stage_at
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.topics import create_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.brokers import KafkaServer
+    from tests.support.kafka_cluster import KafkaCluster
+
+
+@pytest.fixture
+def one_stage(kafka_server: KafkaServer, tmp_path: Path) -> Iterator[Stage]:
+    """Return a stage with four partitions on one broker, which may be killed and restarted."""
+    bootstrap = kafka_server.bootstrap
+    with stage_at(bootstrap, tmp_path, _creator(bootstrap), partitions=PARTITIONS) as stage:
+        yield stage
+
+
+@pytest.fixture
+def proxy(kafka_server: KafkaServer) -> Iterator[TcpProxy]:
+    """Return the wire to `one_stage`'s broker, for a daemon that is started `behind` it."""
+    assert kafka_server.proxied is not None
+    with TcpProxy(kafka_server.proxied.proxy, kafka_server.proxied.behind) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def three_stage(kafka_three: KafkaCluster, tmp_path: Path) -> Iterator[Stage]:
+    """Return a stage with four partitions of three replicas each."""
+    create = _creator(kafka_three.bootstrap, replicas=3)
+    bootstrap = kafka_three.bootstrap
+    with stage_at(bootstrap, tmp_path, create, partitions=PARTITIONS) as stage:
+        yield stage
+
+
+@pytest.fixture(params=["classic", "consumer"])
+def each_three_stage(
+    request: pytest.FixtureRequest, kafka_three: KafkaCluster, tmp_path: Path
+) -> Iterator[Stage]:
+    """Return such a stage for either protocol; a test that asks for it runs twice."""
+    timing = SHORT if request.param == "classic" else CONSUMER_PROTOCOL
+    create, bootstrap = _creator(kafka_three.bootstrap, replicas=3), kafka_three.bootstrap
+    with stage_at(bootstrap, tmp_path, create, partitions=PARTITIONS, timing=timing) as stage:
+        yield stage
+
+
+def _creator(bootstrap: str, replicas: int = 1) -> Callable[[str, int], str]:
+    return lambda topic, partitions: create_topic(
+        bootstrap, partitions, name=topic, replicas=replicas
+    )
