@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from daemon import __version__, clocks
 from daemon.admin import AdminPages, AdminServer
 from daemon.assembly import Parts, assemble
-from daemon.config.settings import Settings
+from daemon.config.settings import Settings, taken_once
 from daemon.errors import CohortdError
 from daemon.intake_thread import IntakeThread
 from daemon.logs import LogPipe, configure, event, get_logger
@@ -94,6 +94,7 @@ class Daemon:
             group=self._settings.kafka.group_id,
             config=self._settings.config_hash,
         )
+        parts.surveyor.start()
         intake.start()
         anything: list[asyncio.Future[Any]] = [over, parts.dispatcher.crashed, *chores]
         await asyncio.wait(anything, return_when=asyncio.FIRST_COMPLETED)
@@ -101,6 +102,7 @@ class Daemon:
         if not over.done():  # The sending side died: the intake must not go on alone.
             intake.stop(clocks.now_s())
             await asyncio.wait([over], timeout=self._settings.delivery.request_timeout)
+        parts.surveyor.stop()
         for chore in chores:
             chore.cancel()
         await parts.dispatcher.close(self._settings.delivery.request_timeout)
@@ -182,6 +184,9 @@ class Daemon:
             if changed:
                 parts.metrics.secrets_reloaded.inc(len(changed))
                 self._log.info(event.SECRET_RELOADED, files=[str(s.path) for s in changed])
+                late = [str(s.path) for s in changed if s in taken_once(self._settings)]
+                if late:
+                    self._log.error(event.SECRET_NEEDS_RESTART, files=late)
                 parts.dispatcher.retry_now()
 
 

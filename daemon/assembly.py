@@ -17,6 +17,7 @@ from daemon.braze.credentials import Credentials
 from daemon.braze.dispatcher import Dispatcher
 from daemon.braze.watch import DeliveryWatch
 from daemon.config.inputs import InputSettings
+from daemon.config.kafka_properties import text_of
 from daemon.config.settings import Settings, client_properties
 from daemon.core.backoff import Backoff
 from daemon.core.delivery import Delivery, DeliveryRules
@@ -25,7 +26,6 @@ from daemon.core.pacer import Budget
 from daemon.core.queue import WindowRules
 from daemon.core.relay import Relay, RelayRules
 from daemon.core.takeover import Destination
-from daemon.errors import Problem, SettingsError
 from daemon.formats.decode import Decoder
 from daemon.formats.decoders import compile_input
 from daemon.intake.dead_letters import DeadLetters
@@ -35,7 +35,9 @@ from daemon.intake.ports import Ports
 from daemon.intake.starts import FirstStart, Starts
 from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.kafka.consumer import KafkaConsumer
+from daemon.kafka.login import PASSWORD, USER, Login
 from daemon.kafka.outbox import Outbox
+from daemon.kafka.surveyor import Surveyor
 from daemon.line import ThreadLine
 from daemon.logs import get_logger, librdkafka_logger
 from daemon.metrics import CohortLabels, Metrics
@@ -52,6 +54,7 @@ class Parts:
     delivery_watch: DeliveryWatch
     dispatcher: Dispatcher
     consumer: KafkaConsumer
+    surveyor: Surveyor
     intake: Intake
     intake_watch: IntakeWatch
 
@@ -77,11 +80,22 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
         board.intake_tick_s = clocks.now_s()
 
     line = ThreadLine(asyncio.get_running_loop(), dispatcher)
-    ports = Ports(consumer, line, clocks.now_s, metrics, beat)
+    surveyor = Surveyor(
+        _member_properties(settings), _topics(settings), clocks.now_s, _login(settings)
+    )
+    ports = Ports(consumer, line, clocks.now_s, metrics, beat, surveyor)
     intake = _intake(settings, ports, starts)
     intake_watch = IntakeWatch(intake, ports, clocks.unix_s, watch_rules(settings))
     return Parts(
-        metrics, board, delivery, delivery_watch, dispatcher, consumer, intake, intake_watch
+        metrics,
+        board,
+        delivery,
+        delivery_watch,
+        dispatcher,
+        consumer,
+        surveyor,
+        intake,
+        intake_watch,
     )
 
 
@@ -183,26 +197,35 @@ def _metrics(settings: Settings, registry: CollectorRegistry) -> Metrics:
     return metrics
 
 
+def _member_properties(settings: Settings) -> dict[str, object]:
+    return {**client_properties(settings), "group.id": settings.kafka.group_id}
+
+
+def _login(settings: Settings) -> Login:
+    """Return the follower of one client: each client is told by itself."""
+    own = {n: v for n, v in settings.kafka.properties.items() if n in (USER, PASSWORD)}
+    return Login(lambda: {name: text_of(value) for name, value in own.items()})
+
+
+def _topics(settings: Settings) -> list[str]:
+    return [entry.topic or entry.pattern or "" for entry in settings.inputs]
+
+
 def _consumer(settings: Settings) -> KafkaConsumer:
     return KafkaConsumer(
-        {**client_properties(settings), "group.id": settings.kafka.group_id},
-        [entry.topic or entry.pattern or "" for entry in settings.inputs],
+        _member_properties(settings),
+        _topics(settings),
         clock=clocks.now_s,
         logger=librdkafka_logger(get_logger()),
+        login=_login(settings),
     )
 
 
 def _intake(settings: Settings, ports: Ports, starts: Starts) -> Intake:
-    if settings.lease_s is None:
-        what = "is needed with group.protocol=consumer"
-        remedy = (
-            "set it to the group's session timeout at the broker"
-            " (group.consumer.session.timeout.ms, 45s by default)"
-        )
-        raise SettingsError([Problem("kafka.session_timeout", what, remedy)])
-    relay = Relay(relay_rules(settings), Lease(settings.lease_s))
+    relay = Relay(relay_rules(settings), Lease(settings.lease_s or 0.0))
     topic = settings.dead_letter.topic
-    outbox = Outbox(client_properties(settings, "producer"), topic) if topic else None
+    properties = client_properties(settings, "producer")
+    outbox = Outbox(properties, topic, login=_login(settings)) if topic else None
     letters = Letters(outbox, DeadLetters(), relay, ports.metrics)
     rules = IntakeRules(
         request_s=settings.delivery.request_timeout,

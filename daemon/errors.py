@@ -3,7 +3,7 @@
     CohortdError                 what a person is shown: one readable line
     ├── SettingsError            config: every problem of the configuration at once (exit 2)
     ├── KafkaUnavailable         kafka.consumer: a question to the broker got no answer (held)
-    └── KafkaFatal               kafka.consumer: the client can't go on (exit 1)
+    └── KafkaFatal               kafka.consumer, kafka.surveyor: a client can't go on (exit 1)
 
 What the world does is a value (a verdict, an outcome, a reject); these are for what we, or the
 person who configured us, did wrong, and for the few ends of the line.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import threading
 from collections.abc import Callable
 
 from daemon import clocks
-from daemon.errors import KafkaUnavailable
 from daemon.intake.complaints import Complaints
 from daemon.intake.loop import LEAVE_S, Intake
 from daemon.intake.watch import IntakeWatch
@@ -17,10 +15,9 @@ from daemon.logs import event, get_logger
 from daemon.reasons import CREDENTIALS
 from daemon.status import Board
 
-# A topic that was complained of is looked for this often, with an answer within so long: the
-# client says once that it is missing, and nothing when it has come and is another replica's.
-LOOK_EVERY_S = 5.0
-LOOK_S = 1.0
+# A topic that was complained of is looked for this often: the client says once that it is
+# missing, and nothing when it has come and is another replica's.
+LOOK_EVERY_S = 2.0
 
 
 class IntakeThread(threading.Thread):
@@ -105,10 +102,16 @@ class IntakeThread(threading.Thread):
 
     def _hear(self, now_s: float) -> None:
         """Take in what the client complains of, and whether that is over."""
-        heard = self._intake.heard + self._intake.committer.accepted
-        self._complaints.turn(self._consumer.client_events(), heard)
+        intake = self._intake
+        events = self._consumer.client_events()
+        self._complaints.turn(events, intake.heard + intake.committer.accepted, now_s)
+        self._complaints.read(intake.heard_topics)
+        intake.heard_topics.clear()
+        survey = intake.surveys.latest
+        if survey is not None:
+            ours = {partition.topic for partition in intake.ownership.assigned}
+            self._complaints.found(survey, ours)
         if self._complaints.only_topics and now_s >= self._look_at_s:
             self._look_at_s = now_s + LOOK_EVERY_S
-            with contextlib.suppress(KafkaUnavailable):
-                self._complaints.found(self._consumer.partition_counts(LOOK_S))
+            intake.surveys.hurry()
         self._watch.client_trouble = self._complaints.trouble

@@ -87,7 +87,11 @@ BLOCKED: dict[str, Reason] = {
     "kafka": Reason("Kafka does not answer.", "It goes on when the brokers are back."),
     "braze": Reason("Braze does not answer, or answers with errors.", "Retried for ever."),
     "locked": Reason("Braze has locked a cohort; only that cohort waits.", _TIME),
-    "lease": Reason("No commit was acknowledged lately, so nothing may be sent.", _TIME),
+    "lease": Reason(
+        "No commit was acknowledged lately, or the group's session is not known or too short,"
+        " so nothing may be sent.",
+        "It passes by itself, unless the detail says what to set.",
+    ),
     "barrier": Reason("Records that a former owner may have sent are read again first.", _TIME),
     "wait": Reason("A former owner may still be sending, after an unclean hand-over.", _TIME),
     "settle": Reason("An update without a clear answer may still be applied by Braze.", _TIME),

@@ -22,7 +22,7 @@ from daemon.config.crosschecks import check_between
 from daemon.config.document import Document, merge, read_document
 from daemon.config.environment import overlay
 from daemon.config.inputs import InputSettings
-from daemon.config.kafka_names import CONSUMER_ONLY
+from daemon.config.kafka_names import CONSUMER_ONLY, LIVE
 from daemon.config.kafka_properties import text_of
 from daemon.config.noted import Noted, Values
 from daemon.config.secrets import Secret
@@ -105,7 +105,7 @@ class Settings(Noted):
         """How long an acknowledged commit lets us write (G6).
 
         None under group.protocol=consumer without `kafka.session_timeout`: then S and H come from
-        the group's configuration at the broker, and `core.lease.lease_length_s` gives the lease.
+        the group's configuration at the broker, which the daemon asks for.
         """
         timing = read_timing(self.kafka.properties, self.kafka.session_timeout)
         assert timing is not None, "load has read the times already"
@@ -142,6 +142,12 @@ class Settings(Noted):
             found.append(self.log.hash_key)
         found += [value for value in self.kafka.properties.values() if isinstance(value, Secret)]
         return tuple(found)
+
+
+def taken_once(settings: Settings) -> tuple[Secret, ...]:
+    """Return the secrets that a Kafka client takes when it is made, and never again."""
+    values = settings.kafka.properties.items()
+    return tuple(v for name, v in values if isinstance(v, Secret) and name not in LIVE)
 
 
 def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:

@@ -28,24 +28,28 @@ class Lease:
     """
 
     def __init__(self, length_s: float) -> None:
-        assert length_s >= SHORTEST_S, length_s
-        self._length_s = length_s
-        self._until_s = -math.inf
+        self._sent_at_s = -math.inf
+        self.set_length(length_s)
 
     @property
     def length_s(self) -> float:
-        """Seconds that one accepted commit is good for."""
+        """Seconds that one accepted commit is good for; 0 while there is no length."""
         return self._length_s
 
     @property
     def until_s(self) -> float:
         """The moment after which nothing may be started."""
-        return self._until_s
+        return self._sent_at_s + self._length_s if self._length_s else -math.inf
+
+    def set_length(self, length_s: float) -> None:
+        """Count the commits accepted so far for so long; 0: nothing may be started."""
+        assert length_s == 0 or length_s >= SHORTEST_S, length_s
+        self._length_s = length_s
 
     def renew(self, sent_at_s: float) -> None:
         """The broker took a commit that was sent at this time."""
-        self._until_s = max(self._until_s, sent_at_s + self._length_s)
+        self._sent_at_s = max(self._sent_at_s, sent_at_s)
 
     def fresh(self, now_s: float) -> bool:
         """Tell whether a request may be started now."""
-        return now_s < self._until_s
+        return now_s < self.until_s

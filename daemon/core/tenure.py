@@ -52,6 +52,11 @@ class Tenure:
         self._acknowledged = -1
 
     @property
+    def topic_id(self) -> str:
+        """The id of the topic this is a part of, empty where the broker did not tell it."""
+        return self._topic_id
+
+    @property
     def barrier_to(self) -> float | None:
         """The offset the position must reach before anything is sealed, None when it has."""
         return self._barrier_to

@@ -49,7 +49,6 @@ class Committer:
         self._metrics = ports.metrics
         self._relay = relay
         self._log = FoldedLog(get_logger())
-        self._every_s = min(COMMIT_EVERY_S_MAX, relay.lease.length_s / 3)
         self._sent: dict[str, tuple[float, dict[Partition, _Asked]]] = {}
         self._next_s: dict[str, float] = {}
         self._retry_s: dict[str, float] = {}
@@ -91,6 +90,10 @@ class Committer:
             return False
         return urgent or now_s >= self._next_s.get(topic, -math.inf)
 
+    def _every_s(self) -> float:
+        lease_s = self._relay.lease.length_s
+        return min(COMMIT_EVERY_S_MAX, lease_s / 3) if lease_s else COMMIT_EVERY_S_MAX
+
     def _send(self, partitions: Iterable[Partition], now_s: float) -> None:
         commits = []
         for intent in self._relay.intents(partitions, now_s):
@@ -98,7 +101,7 @@ class Committer:
             commits.append(_commit(intent))
             asked = self._sent.setdefault(topic, (now_s, {}))[1]
             asked[intent.partition] = (intent, commits[-1])
-            self._next_s[topic] = now_s + self._every_s
+            self._next_s[topic] = now_s + self._every_s()
         self._consumer.commit(commits)
 
     def _take(self, result: CommitResult, now_s: float) -> None:
@@ -151,6 +154,10 @@ class Committer:
                 self._accepted([by_partition[result.commit.partition]], now_s)
             else:
                 self._failed(result)
+
+    def repeat(self, partitions: Iterable[Partition]) -> None:
+        """Commit these as they stand and wait for no answer; whatever it is, it changes nothing."""
+        self._consumer.commit([_commit(intent) for intent in self._relay.intents(partitions, 0.0)])
 
     def forget(self, partition: Partition) -> None:
         """It is no longer ours: an answer that still comes concerns nobody."""

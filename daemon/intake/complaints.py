@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from daemon.kafka.client_errors import ClientEvent
+from daemon.kafka.records import Survey
 from daemon.logs import FoldedLog, event, get_logger
 
 _CONNECTION = "see whether kafka.bootstrap_servers is right and reachable from here"
@@ -23,16 +25,31 @@ REMEDIES = {
 }
 
 
+# A cause before what follows from it: a refused login also ends as "all brokers are down".
+_LAST = ("_FATAL", "_TRANSPORT", "_ALL_BROKERS_DOWN")
+
+
+def _rank(code: str) -> int:
+    return _LAST.index(code) + 1 if code in _LAST else 0
+
+
+class _OfTopic(NamedTuple):
+    words: str
+    since_s: float
+    reading: bool
+
+
 class Complaints:
     """Keeps each complaint until what it was about works again.
 
-    One of the client as a whole is over when the brokers are heard again; one of a topic only
-    when that topic is found, since the others may flow meanwhile.
+    One of the client as a whole is over when the brokers are heard again. One of a topic only
+    when that topic is found, or, where it was met in reading, read from again: the others may
+    flow meanwhile.
     """
 
     def __init__(self) -> None:
-        self._client = ""
-        self._topics: dict[str, str] = {}
+        self._client: dict[str, str] = {}  # The last words of each code.
+        self._topics: dict[str, _OfTopic] = {}
         self._log = get_logger()
         self._folded = FoldedLog(self._log)
         self._said: dict[str, str] = {}  # What is folded, and as which event.
@@ -41,38 +58,55 @@ class Complaints:
     @property
     def trouble(self) -> str:
         """The gravest complaint that stands, in words that help; empty when there is none."""
-        return self._client or next(iter(self._topics.values()), "")
+        if self._client:
+            return self._client[min(self._client, key=_rank)]
+        return next((each.words for each in self._topics.values()), "")
 
     @property
     def only_topics(self) -> bool:
         """Tell whether the brokers answer, and only topics are complained of."""
         return bool(self._topics) and not self._client
 
-    def turn(self, events: Sequence[ClientEvent], heard: int) -> None:
+    def turn(self, events: Sequence[ClientEvent], heard: int, now_s: float) -> None:
         """Take in what the client complained of, and how often the brokers were heard so far."""
         for complaint in events:
-            self._complain(complaint)
+            self._complain(complaint, now_s)
         if not events and heard != self._heard and self._client:
-            self._client = ""
+            self._client.clear()
             self._recover({key for key in self._said if key not in self._topics})
         self._heard = heard
 
-    def found(self, topics: Iterable[str]) -> None:
-        """These topics are there, and may be read."""
-        known = self._topics.keys() & set(topics)
-        for topic in known:
-            del self._topics[topic]
-        if known:
-            self._recover(known)
+    def read(self, topics: Iterable[str]) -> None:
+        """These topics were read from."""
+        self._over({topic for topic in topics if topic in self._topics})
 
-    def _complain(self, complaint: ClientEvent) -> None:
+    def found(self, survey: Survey, ours: AbstractSet[str]) -> None:
+        """Take in which topics there are; of those that are `ours`, reading alone tells more."""
+        self._over(
+            {
+                topic
+                for topic, each in self._topics.items()
+                if topic in survey.partitions
+                and each.since_s < survey.asked_at_s
+                and not (each.reading and topic in ours)
+            }
+        )
+
+    def _over(self, topics: AbstractSet[str]) -> None:
+        for topic in topics:
+            del self._topics[topic]
+        if topics:
+            self._recover(topics)
+
+    def _complain(self, complaint: ClientEvent, now_s: float) -> None:
         remedy = REMEDIES.get(complaint.code, "it is tried again by itself")
         missing = complaint.code == "UNKNOWN_TOPIC_OR_PART"
         name = event.TOPIC_MISSING if missing else event.KAFKA_ERROR
         if complaint.topic:
-            self._topics[complaint.topic] = f"{complaint.text} (topic {complaint.topic}); {remedy}"
+            words = f"{complaint.text} (topic {complaint.topic}); {remedy}"
+            self._topics[complaint.topic] = _OfTopic(words, now_s, complaint.reading)
         else:
-            self._client = f"{complaint.text}; {remedy}"
+            self._client[complaint.code] = f"{complaint.text}; {remedy}"
         key = complaint.topic or complaint.code
         self._said[key] = name
         self._folded.error(

@@ -65,6 +65,20 @@ class Handover:
         self._abandon(partitions, self._clock() + self._request_s + _CONFIRM_S)
         self._give_up(partitions)
 
+    def drop(self, partitions: Sequence[Partition]) -> None:
+        """Give up at once what these held, because their log is gone; nobody takes them over.
+
+        Their offset, as it stands, is committed once more: the brokers forgot it with the topic,
+        and with the old topic's id in its mark it stops a successor too.
+        """
+        owned = [p for p in partitions if p in self._relay.tenures]
+        touching = self._relay.flushes_touching(owned)
+        if touching:
+            self._log.warning(event.FLUSH_ABANDONED, flushes=len(touching))
+            self._line.abandon(touching)
+        self._committer.repeat(owned)
+        self._give_up(owned)
+
     def _submit(self, partitions: Sequence[Partition]) -> None:
         for flush in self._relay.seal_partitions(partitions, self._clock()):
             self._line.submit(flush)

@@ -19,6 +19,7 @@ from daemon.intake.handover import Handover
 from daemon.intake.letters import Letters, Ratio
 from daemon.intake.ownership import Ownership
 from daemon.intake.ports import Ports
+from daemon.intake.session import GroupSession
 from daemon.intake.starts import Starts
 from daemon.kafka.records import EndOfPartition, PartitionFault, Reject, Run
 from daemon.logs import FoldedLog, event, get_logger
@@ -61,9 +62,12 @@ class Intake:
     ) -> None:
         self.draining = False
         self.heard = 0  # Words of any kind from the brokers: that they change shows it works.
+        self.heard_topics: set[str] = set()  # Those that were read from; emptied by who looks.
+        self.surveys = ports.surveys
         self.consumed = 0
         self.rejected = 0
         self.relay = relay
+        self.session = GroupSession(ports, relay.lease, rules.request_s)
         self.letters = letters
         self.committer = Committer(ports, relay)
         self._handover = Handover(ports, relay, letters, self.committer, rules.request_s)
@@ -98,6 +102,7 @@ class Intake:
         """Do everything once. Return how many flushes were handed over."""
         for polled in self._consumer.poll_runs(self._rules.poll_max, self._rules.tick_s):
             self.heard += 1
+            self.heard_topics.add(polled.partition.topic)
             if isinstance(polled, Run):
                 self._absorb(polled)
             elif isinstance(polled, EndOfPartition):
@@ -107,7 +112,9 @@ class Intake:
                 assert isinstance(polled, PartitionFault)
                 self.ownership.fault(polled)
         now_s = self._clock()
-        self.ownership.turn(now_s)
+        self.session.turn()
+        if not self.draining:  # Else nothing is begun, and no question delays the end.
+            self.ownership.turn(now_s)
         self._follow_positions()
         self._handover.finish_flushes()
         self._match_pause()

@@ -5,22 +5,24 @@ Called by the consumer on the intake thread. It upholds G6, G15 and the rule on 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from daemon.core.model import Partition
 from daemon.core.relay import Relay
-from daemon.core.takeover import Foreign, Parked
+from daemon.core.takeover import MADE_ANEW, Foreign, Parked, is_made_anew
 from daemon.core.tenure import Start
 from daemon.errors import KafkaUnavailable
+from daemon.intake.census import Census
 from daemon.intake.handover import Handover
 from daemon.intake.ports import Ports
-from daemon.intake.starts import ASK_S, Found, Starts
-from daemon.kafka.records import PartitionFault
+from daemon.intake.starts import Found, Starts
+from daemon.kafka.records import Commit, PartitionFault, Survey
 from daemon.logs import FoldedLog, event, get_logger
 
 # A question to a broker that did not answer is asked again after this.
-_ASK_AGAIN_S = 5.0
+_ASK_AGAIN_S = 2.0
 
 
 @dataclass(slots=True)
@@ -56,7 +58,6 @@ class Ownership:
         self.assigned: set[Partition] = set()
         self.paused: set[Partition] = set()  # As the consumer was told; the intake keeps it too.
         self.joined = False
-        self.partitions_in_all = 0
         self._consumer = ports.consumer
         self._line = ports.line
         self._clock = ports.clock
@@ -65,10 +66,14 @@ class Ownership:
         self._starts = starts
         self._handover = handover
         self._revoke_s = revoke_s
+        self._census = Census(ports.metrics)
+        self._surveys = ports.surveys
+        self._survey: Survey | None = None  # The last one that was looked at.
+        self._begun_s: dict[Partition, float] = {}
         self._log = get_logger()
         self._folded = FoldedLog(self._log)
         self._ask_at_s = 0.0
-        self._recount = False  # A rebalance may come of more partitions, and change our share.
+        self._assigned_s = -math.inf  # A survey must be younger than the last assignment.
 
     # What the consumer calls.
 
@@ -80,9 +85,9 @@ class Ownership:
         """
         self.joined = True
         self.assigned.update(partitions)
-        self.standing.unstarted.update(dict.fromkeys(partitions, "not asked for yet"))
-        self._ask_at_s = self._clock()
-        self._recount = True
+        self.standing.unstarted.update(dict.fromkeys(partitions, "the topics are asked for"))
+        self._ask_at_s = self._assigned_s = self._clock()
+        self._surveys.hurry()  # A rebalance may come of more partitions, and change our share.
         self._metrics.rebalanced("assigned", len(partitions))
         self._log.info(event.PARTITIONS_ASSIGNED, partitions=[str(p) for p in partitions])
         self._share()
@@ -105,22 +110,31 @@ class Ownership:
 
     def turn(self, now_s: float) -> None:
         """Begin what was assigned and may begin, each in its own time."""
+        survey = self._surveys.latest
+        if survey is not None and survey is not self._survey:
+            self._survey = survey
+            self._compare(survey)
         waiting = sorted(p for p in self.assigned if p in self.standing.unstarted)
-        if not (waiting or self._recount) or now_s < self._ask_at_s:
+        if not waiting or now_s < self._ask_at_s:
             return
-        begun = self._begin(waiting)
+        if self._survey is None or self._survey.asked_at_s < self._assigned_s:
+            return  # It comes, and nobody waits for it.
+        told = [p for p in waiting if p.topic in self._survey.partitions]
+        if len(told) < len(waiting):
+            self._wait_for_topics(set(waiting) - set(told))
+        begun = self._begin(told, self._survey) if told else {}
         self._consumer.begin(begun)
         full = self._relay.to_pause()
         paused = [partition for partition in begun if partition in full]
         self._consumer.pause(paused)
         self.paused.difference_update(begun)  # What was begun is not paused, but for these.
         self.paused.update(paused)
-        self._share()
 
     def fault(self, fault: PartitionFault) -> None:
         """Park a partition whose position says nothing any more; the others go on."""
-        if fault.partition not in self.assigned:
+        if fault.partition not in self.assigned or fault.partition not in self._relay.tenures:
             return
+        self._surveys.hurry()  # A topic that was made anew often shows by a fault first.
         self._park(fault.partition, f"{fault.code}: {fault.detail}")
 
     def stop_at(self, partition: Partition, why: str) -> None:
@@ -129,21 +143,44 @@ class Ownership:
 
     def share(self) -> float:
         """Return the part of all partitions that this replica owns (G8)."""
-        if not self.partitions_in_all:
-            return 1.0
-        return min(1.0, len(self.assigned) / self.partitions_in_all)
+        total = self._census.total
+        return min(1.0, len(self.assigned) / total) if total else 1.0
 
-    def _begin(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    def _compare(self, survey: Survey) -> None:
+        """Stop what is no longer the log it was begun on, and follow how many there are in all.
+
+        A survey that was asked for before a partition was begun may be older than its topic.
+        """
+        self._starts.met(survey)
+        self._census.take(survey.partitions)
+        self._share()
+        gone = [
+            partition
+            for partition, tenure in self._relay.tenures.items()
+            if self._begun_s[partition] < survey.asked_at_s
+            and is_made_anew(tenure.topic_id, survey.ids.get(partition.topic, ""))
+        ]
+        if gone:
+            self._handover.drop(gone)
+        for partition in gone:
+            self._park(partition, MADE_ANEW)
+
+    def _wait_for_topics(self, partitions: set[Partition]) -> None:
+        """Have the brokers asked again for a topic that they did not tell of."""
+        self._ask_at_s = self._clock() + _ASK_AGAIN_S
+        self._surveys.hurry()
+        for partition in partitions:
+            self.standing.unstarted[partition] = f"the brokers do not tell of {partition.topic}"
+
+    def _begin(self, partitions: Sequence[Partition], survey: Survey) -> dict[Partition, int]:
         """Start what can be started and return where each of those is to be read from."""
         try:
-            found = self._starts.find(partitions, self._clock())
-            self.partitions_in_all = sum(self._consumer.partition_counts(ASK_S).values())
+            found = self._starts.find(partitions, survey, self._clock())
         except KafkaUnavailable as error:
             self._ask_at_s = self._clock() + _ASK_AGAIN_S
             self.standing.unstarted.update(dict.fromkeys(partitions, str(error)))
             self._folded.warning(event.KAFKA_ERROR, "begin", detail=str(error))
             return {}
-        self._recount = False
         self._folded.forget(event.KAFKA_ERROR, "begin")
         begun = {partition: self._begin_one(partition, how) for partition, how in found.items()}
         return {partition: offset for partition, offset in begun.items() if offset is not None}
@@ -156,9 +193,12 @@ class Ownership:
             return None
         if isinstance(how, Parked):
             self._park(partition, how.why)
+            if how.mark is not None:
+                self._consumer.commit([Commit(partition, 0, how.mark.encode())])
             return None
         assert isinstance(how, Start)
         self._relay.assign({partition: how})
+        self._begun_s[partition] = self._clock()
         waits_s = max(0.0, how.wait_until_s - self._clock())
         if waits_s:
             self._metrics.unclean_handovers.inc()
@@ -172,7 +212,7 @@ class Ownership:
         return how.position
 
     def _park(self, partition: Partition, why: str) -> None:
-        if partition not in self.standing.parked:
+        if self.standing.parked.get(partition) != why:
             self._log.error(event.PARTITION_PARKED, partition=str(partition), why=why)
         self.standing.parked[partition] = why
 
@@ -181,6 +221,7 @@ class Ownership:
             self.assigned.discard(partition)
             self.paused.discard(partition)
             self.standing.forget(partition)
+            self._begun_s.pop(partition, None)
             self._metrics.forget_partition(partition)
         self._share()
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from daemon.core.line import Line
-from daemon.kafka.records import ConsumerPort
+from daemon.kafka.records import ConsumerPort, Survey, Surveys
 from daemon.metrics import Metrics
+
+
+class NoSurveys:
+    """For who has no need of any: the brokers are never asked beside the reading."""
+
+    latest: Survey | None = None
+
+    def hurry(self) -> None:
+        """There is none to make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +28,4 @@ class Ports:
     clock: Callable[[], float]
     metrics: Metrics
     beat: Callable[[], None] = lambda: None  # Told in every turn and inside long waits: it lives.
+    surveys: Surveys = field(default_factory=NoSurveys)

@@ -1,5 +1,7 @@
 """Where to begin newly assigned partitions: asks the broker, decides by `core.takeover`.
 
+What topics there are, and their ids, comes with a survey; offsets and log ends are asked for.
+
 It upholds "Missing offsets: one rule" of the guarantees. Every question has a time limit, and no
 answer is `KafkaUnavailable`: the caller asks again later.
 """
@@ -10,17 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from daemon.core.intent import Mark
 from daemon.core.model import Partition
-from daemon.core.takeover import Destination, Foreign, Parked, first_start, take_over
+from daemon.core.takeover import Destination, Foreign, Log, Parked, first_start, take_over
 from daemon.core.tenure import Start
 from daemon.errors import KafkaUnavailable
-from daemon.kafka.records import Committed, ConsumerPort
+from daemon.kafka.records import Committed, ConsumerPort, Survey
 
-# How long one question to the broker may take; a rebalance waits meanwhile.
-ASK_S = 10.0
-
-# Topic ids are worth less of a wait, and a broker that does not tell them never will.
-ASK_IDS_S = 2.0
+# How long one question to the broker may take. The first time it is short, since a turn waits
+# for it; each time it was in vain it is doubled, since the broker may only be slow.
+ASK_S_MIN = 0.4
+ASK_S_MAX = 5.0
 
 Found: TypeAlias = Start | Foreign | Parked
 
@@ -41,32 +43,58 @@ class Starts:
         self._destination = destination
         self._first = first
         self._topics_before: frozenset[str] | None = None
-        self._ids: dict[str, str] = {}
-        self._ids_told = True
+        self._ask_s = ASK_S_MIN
+        self._known_ids: dict[str, str] = {}  # As this process first met each topic.
         self.backfill_ends: dict[Partition, int] = {}  # Where the log ended at a first start.
 
-    def find(self, partitions: Sequence[Partition], now_s: float) -> dict[Partition, Found]:
-        """Return how to begin each. Raise `KafkaUnavailable` when the broker does not answer."""
-        counts = self._consumer.partition_counts(ASK_S)
-        self._ids = self._ask_ids()
-        committed = self._consumer.committed(partitions, ASK_S)
-        without = {p.topic for p in partitions if committed.get(p) is None}
-        begun = {topic for topic in without if self._has_begun(topic, counts.get(topic, 0))}
-        found = {
-            p: self._one(p, committed.get(p), now_s, begun=p.topic in begun) for p in partitions
-        }
-        if self._topics_before is None:
-            self._topics_before = frozenset(counts)
+    def find(
+        self, partitions: Sequence[Partition], survey: Survey, now_s: float
+    ) -> dict[Partition, Found]:
+        """Return how to begin each, given a survey that was asked for after they were assigned.
+
+        Raise `KafkaUnavailable` when the broker does not answer.
+        """
+        try:
+            found = self._find(partitions, survey, now_s)
+        except KafkaUnavailable:
+            self._ask_s = min(2 * self._ask_s, ASK_S_MAX)
+            raise
+        self._ask_s = ASK_S_MIN
         return found
 
-    def _ask_ids(self) -> dict[str, str]:
-        if not self._ids_told:
-            return {}
-        try:
-            return self._consumer.topic_ids(ASK_IDS_S)
-        except KafkaUnavailable:
-            self._ids_told = False
-            return {}  # An offset's mark then says nothing of the topic's identity.
+    def met(self, survey: Survey) -> None:
+        """Remember which topics there were at first, and the ids they had when first met."""
+        if self._topics_before is None:
+            self._topics_before = frozenset(survey.partitions)
+        self._known_ids = {**survey.ids, **self._known_ids}
+
+    def _find(
+        self, partitions: Sequence[Partition], survey: Survey, now_s: float
+    ) -> dict[Partition, Found]:
+        committed = self._consumer.committed(partitions, self._ask_s)
+        without = {p.topic for p in partitions if committed.get(p) is None}
+        counts = survey.partitions
+        begun = {topic for topic in without if self._has_begun(topic, counts.get(topic, 0))}
+        found: dict[Partition, Found] = {}
+        for partition in partitions:
+            topic = partition.topic
+            log = Log(survey.ids.get(topic, ""), self._known_ids.get(topic, ""))
+            at = committed.get(partition)
+            if at is None:
+                position = self._first_offset(partition, begun=topic in begun)
+                found[partition] = first_start(position, log, self._destination)
+            else:
+                found[partition] = self._take_over(partition, at, log, now_s)
+        return found
+
+    def _take_over(
+        self, partition: Partition, committed: Committed, log: Log, now_s: float
+    ) -> Found:
+        mark = Mark.decode(committed.metadata)
+        if mark is not None and mark.topic_id and mark.topic_id == log.topic_id:
+            self._known_ids[partition.topic] = log.topic_id  # A person has said how to go on.
+        offset = (committed.offset, committed.metadata, committed.leader_epoch)
+        return take_over(offset, log, self._destination, now_s)
 
     def _has_begun(self, topic: str, partitions: int) -> bool:
         """Tell whether `start` is over for this topic.
@@ -76,27 +104,13 @@ class Starts:
         if self._topics_before is not None and topic not in self._topics_before:
             return True
         every = [Partition(topic, number) for number in range(partitions)]
-        return any(self._consumer.committed(every, ASK_S).values())
-
-    def _one(
-        self,
-        partition: Partition,
-        committed: Committed | None,
-        now_s: float,
-        *,
-        begun: bool,
-    ) -> Found:
-        topic_id = self._ids.get(partition.topic, "")
-        if committed is None:
-            return first_start(self._first_offset(partition, begun=begun), topic_id)
-        offset = (committed.offset, committed.metadata, committed.leader_epoch)
-        return take_over(offset, topic_id, self._destination, now_s)
+        return any(self._consumer.committed(every, self._ask_s).values())
 
     def _first_offset(self, partition: Partition, *, begun: bool) -> int:
-        low, high = self._consumer.log_range(partition, ASK_S)
+        low, high = self._consumer.log_range(partition, self._ask_s)
         self.backfill_ends[partition] = high
         if begun or self._first.at == "earliest":
             return low
         if self._first.at == "latest":
             return high
-        return self._consumer.offset_at(partition, self._first.timestamp_ms, ASK_S)
+        return self._consumer.offset_at(partition, self._first.timestamp_ms, self._ask_s)

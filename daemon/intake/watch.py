@@ -168,7 +168,7 @@ class IntakeWatch:
         if waits_s > 0:
             holds["wait"] = f"for {waits_s:.0f} s"
         if tenures and not self._intake.relay.lease.fresh(now_s):
-            holds["lease"] = ""
+            holds["lease"] = self._intake.session.trouble
         return holds
 
     def _publish(self, view: IntakeView) -> None:

@@ -26,8 +26,14 @@ _PASSING = frozenset(
         KafkaError.OFFSET_NOT_AVAILABLE,
         KafkaError.REPLICA_NOT_AVAILABLE,
         KafkaError.REQUEST_TIMED_OUT,
+        # A right that was taken away: it is tried again until somebody gives it back.
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
     }
 )
+
+
+_NO_RIGHT = KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED).str()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +41,15 @@ class ClientEvent:
     """Something the client met that is not about one partition's records.
 
     `code` is librdkafka's error name (`_ALL_BROKERS_DOWN`, `_AUTHENTICATION`, `_SSL`,
-    `UNKNOWN_TOPIC_OR_PART`, …); `text` is its words; `topic` is named where there is one.
+    `UNKNOWN_TOPIC_OR_PART`, …); `text` is its words; `topic` is named where there is one, and
+    `reading` says that it was met at a partition which is being read.
     """
 
     code: str
     text: str
     fatal: bool = False
     topic: str | None = None
+    reading: bool = False
 
 
 class EventLog:
@@ -51,14 +59,24 @@ class EventLog:
         self._events: deque[ClientEvent] = deque(maxlen=_KEPT)
         self.fatal: str | None = None  # Set by the first fatal error, and never taken back.
 
-    def add(self, error: KafkaError, topic: str | None = None) -> None:
+    def add(self, error: KafkaError, topic: str | None = None, *, reading: bool = False) -> None:
         """Note an error. Registered as `error_cb`, so it must not raise."""
         # A consumer's fatal error comes as a message of this code, without the mark (2.16).
         fatal = error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001
-        event = ClientEvent(error.name(), error.str(), fatal, topic)
+        event = ClientEvent(error.name(), error.str(), fatal, topic, reading)
         self._events.append(event)
         if event.fatal and self.fatal is None:
             self.fatal = describe(error)
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether the fatal error is only a right to the group that can be given back."""
+        return self.fatal is not None and _NO_RIGHT in self.fatal
+
+    def pardon(self) -> None:
+        """Another client begins anew: what ended the last one is a complaint like any other."""
+        self.fatal = None
+        self.add(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))
 
     def drain(self) -> list[ClientEvent]:
         """Return the events since the last call."""

@@ -8,30 +8,30 @@ is committed for a partition that is not assigned to us.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, TypeAlias
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from daemon.core.model import Partition
 from daemon.errors import KafkaFatal
 from daemon.kafka import questions
 from daemon.kafka.client_config import Properties, client_log, consumer_config
 from daemon.kafka.client_errors import ClientEvent, EventLog, describe, error_of
 from daemon.kafka.commits import CommitBook, CommitSender
+from daemon.kafka.listing import listed, plain, resumed
+from daemon.kafka.login import Login
 from daemon.kafka.runs import Reading
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping, Sequence
 
-    from daemon.kafka.records import (
-        Commit,
-        CommitResult,
-        Committed,
-        Polled,
-        RebalanceListener,
-    )
+    from daemon.core.model import Partition
+    from daemon.kafka.records import Commit, CommitResult, Committed, Polled, RebalanceListener
+
+# A client whose right to the group was refused for good is replaced this often.
+AGAIN_S = 5.0
 
 _Listed: TypeAlias = list[TopicPartition]
 
@@ -52,9 +52,10 @@ class KafkaConsumer:
         *,
         clock: Callable[[], float] = time.monotonic,
         logger: logging.Logger = client_log,
+        login: Login | None = None,
     ) -> None:
-        self._properties = dict(properties)
-        self._topics = tuple(_whole(topic) for topic in topics)
+        self._login = login or Login()
+        self._topics = tuple(questions.whole(topic) for topic in topics)
         self._events = EventLog()
         self._reading = Reading()
         self._assigned: set[Partition] = set()
@@ -63,13 +64,17 @@ class KafkaConsumer:
         self._listener: RebalanceListener | None = None
         self._failure: BaseException | None = None
         self._closing = False
-        config = consumer_config(properties)
-        book = CommitBook()
-        config |= {"error_cb": self._events.add, "on_commit": book.heard}
-        self._consumer = Consumer(config, logger=logger)
-        self._committer = CommitSender(self._consumer, book, self._assigned, clock)
+        self._clock = clock
+        self._logger = logger
+        self._config = consumer_config(properties) | {"error_cb": self._events.add}
+        self._again_at_s = -math.inf  # Not before this another client is made for a refused one.
+        self._connect()
 
-    # Reading
+    def _connect(self) -> None:
+        book = CommitBook()
+        config = {**self._config, **self._login.properties(), "on_commit": book.heard}
+        self._consumer = Consumer(config, logger=self._logger)
+        self._committer = CommitSender(self._consumer, book, self._assigned, self._clock)
 
     def subscribe(self, listener: RebalanceListener) -> None:
         """Join the group; the first assignment comes in a later `poll_runs`."""
@@ -86,6 +91,7 @@ class KafkaConsumer:
 
         Raise KafkaFatal when the client can't go on, and whatever the listener raised.
         """
+        self._login.follow(self._consumer)
         try:
             messages = self._consumer.consume(max_records, timeout_s)
         except KafkaException as exception:
@@ -93,8 +99,26 @@ class KafkaConsumer:
         polled = self._reading.take(messages, self._events)
         self._raise_failure()
         if self._events.fatal is not None:
-            raise KafkaFatal(f"the Kafka client gave up: {self._events.fatal}")
+            if not self._events.refused:
+                raise KafkaFatal(f"the Kafka client gave up: {self._events.fatal}")
+            self._start_over()
         return polled
+
+    def _start_over(self) -> None:
+        """Become another member with another client; not more than once in a few seconds.
+
+        Under KIP-848 librdkafka takes a refused heartbeat for fatal, and the right may come back.
+        """
+        lost = sorted(self._assigned)
+        self._assigned.clear()
+        self._tell("on_lost", lost)
+        self._forget(lost)
+        if self._clock() < self._again_at_s or self._listener is None:
+            return
+        self._again_at_s = self._clock() + AGAIN_S
+        self._events.pardon()
+        self._connect()
+        self.subscribe(self._listener)
 
     def client_events(self) -> list[ClientEvent]:
         """Return what the client met since the last call, at most the newest 64."""
@@ -111,10 +135,12 @@ class KafkaConsumer:
         A committed offset takes its leader epoch along: a log cut short meanwhile is a fault.
         """
         fresh = [at for at in offsets if at in self._assigned and at not in self._reading]
-        self._consumer.incremental_assign([self._start(at, offsets[at]) for at in fresh])
+        self._consumer.incremental_assign(
+            [resumed(at, offsets[at], self._committed.get(at)) for at in fresh]
+        )
         for partition in fresh:
             self._reading.begin(partition, offsets[partition])
-        self._consumer.resume([_listed(at) for at in fresh])  # A pause outlives a rebalance.
+        self._consumer.resume([listed(at) for at in fresh])  # A pause outlives a rebalance.
 
     def seek(self, partition: Partition, offset: int) -> None:
         """Read on from another offset, whether paused, stopped by a fault, or running.
@@ -123,22 +149,22 @@ class KafkaConsumer:
         """
         if partition not in self._reading:
             return
-        self._consumer.incremental_unassign([_listed(partition)])
-        self._consumer.incremental_assign([_listed(partition, offset)])
+        self._consumer.incremental_unassign([listed(partition)])
+        self._consumer.incremental_assign([listed(partition, offset)])
         self._reading.begin(partition, offset)
         if partition in self._paused:
-            self._consumer.pause([_listed(partition)])
+            self._consumer.pause([listed(partition)])
 
     def pause(self, partitions: Sequence[Partition]) -> None:
         """Hand out nothing of these any more; what was prefetched is fetched again later."""
         wanted = [at for at in partitions if at in self._reading]
-        self._consumer.pause([_listed(at) for at in wanted])
+        self._consumer.pause([listed(at) for at in wanted])
         self._paused.update(wanted)
 
     def resume(self, partitions: Sequence[Partition]) -> None:
         """Undo `pause`. A partition that comes back in a rebalance is never paused."""
         wanted = [at for at in partitions if at in self._reading]
-        self._consumer.resume([_listed(at) for at in wanted])
+        self._consumer.resume([listed(at) for at in wanted])
         self._paused.difference_update(wanted)
 
     def position(self, partition: Partition) -> int | None:
@@ -146,7 +172,7 @@ class KafkaConsumer:
         if partition not in self._reading:
             return None
         handed_out = self._reading.position(partition)
-        offset = self._consumer.position([_listed(partition)])[0].offset
+        offset = self._consumer.position([listed(partition)])[0].offset
         if offset < 0:
             return handed_out
         return offset if handed_out is None else max(offset, handed_out)
@@ -155,10 +181,8 @@ class KafkaConsumer:
         """Return the log end last seen in a fetch, None before the first; never asks a broker."""
         if partition not in self._reading:
             return None
-        marks = self._consumer.get_watermark_offsets(_listed(partition), cached=True)
+        marks = self._consumer.get_watermark_offsets(listed(partition), cached=True)
         return marks[1] if marks and marks[1] >= 0 else None
-
-    # Committing
 
     def commit(self, commits: Sequence[Commit]) -> None:
         """Send without waiting, one request for each topic; see `commit_results`."""
@@ -202,11 +226,6 @@ class KafkaConsumer:
         """Return the first offset at or after a time, the end of the log when there is none."""
         return questions.offset_at(self._consumer, partition, timestamp_ms, timeout_s)
 
-    def topic_ids(self, timeout_s: float) -> dict[str, str]:
-        """Return the id of each subscribed topic that exists: a topic made anew has another."""
-        names = list(self.partition_counts(timeout_s))
-        return questions.topic_ids(self._properties, names, timeout_s)
-
     # The group: librdkafka calls these from inside `consume` and `close`.
 
     def close(self) -> None:
@@ -222,24 +241,24 @@ class KafkaConsumer:
         self._consumer.close()
         self._raise_failure()
 
-    def _on_assign(self, _: Consumer, listed: _Listed) -> None:
+    def _on_assign(self, _: Consumer, entries: _Listed) -> None:
         try:
             # Without a call of its own in here, the binding would start all of them where the
             # group's offsets are. Those nobody begins are ours and silent.
             self._consumer.incremental_assign([])
             if not self._closing:  # Else nobody waits for it, and to assign more would hang.
-                self._assigned.update(partitions := _plain(listed))
+                self._assigned.update(partitions := plain(entries))
                 self._tell("on_assign", partitions)
         except KafkaException as exception:
             self._failure = self._failure or exception
 
-    def _on_revoke(self, _: Consumer, listed: _Listed) -> None:
-        partitions = [at for at in _plain(listed) if at in self._assigned]
+    def _on_revoke(self, _: Consumer, entries: _Listed) -> None:
+        partitions = [at for at in plain(entries) if at in self._assigned]
         self._tell("on_revoke", partitions)
         self._let_go(partitions)
 
-    def _on_lost(self, _: Consumer, listed: _Listed) -> None:
-        partitions = [at for at in _plain(listed) if at in self._assigned]
+    def _on_lost(self, _: Consumer, entries: _Listed) -> None:
+        partitions = [at for at in plain(entries) if at in self._assigned]
         self._assigned.difference_update(partitions)  # So that nothing is committed from here on.
         self._tell("on_lost", partitions)
         self._let_go(partitions)
@@ -259,22 +278,19 @@ class KafkaConsumer:
     def _let_go(self, partitions: list[Partition]) -> None:
         # Those that were never begun are not in librdkafka's assignment, and it refuses a list
         # that names one of them, whole.
-        begun = [_listed(at) for at in partitions if at in self._reading]
+        begun = [listed(at) for at in partitions if at in self._reading]
         try:
             self._consumer.incremental_unassign(begun)
         except KafkaException as exception:
             self._failure = self._failure or exception
+        self._forget(partitions)
+
+    def _forget(self, partitions: list[Partition]) -> None:
         self._assigned.difference_update(partitions)
         self._paused.difference_update(partitions)
         for partition in partitions:
             self._reading.end(partition)
             self._committed.pop(partition, None)
-
-    def _start(self, partition: Partition, offset: int) -> TopicPartition:
-        known = self._committed.get(partition)
-        if known is None or known.offset != offset or known.leader_epoch is None:
-            return _listed(partition, offset)
-        return TopicPartition(*partition, offset, leader_epoch=known.leader_epoch)
 
     def _raise_failure(self) -> None:
         failure, self._failure = self._failure, None
@@ -282,19 +298,3 @@ class KafkaConsumer:
             raise KafkaFatal(f"take part in the group: {describe(error_of(failure))}") from failure
         if failure is not None:
             raise failure
-
-
-def _plain(listed: _Listed) -> list[Partition]:
-    return [Partition(entry.topic, entry.partition) for entry in listed]
-
-
-def _listed(partition: Partition, offset: int = OFFSET_INVALID) -> TopicPartition:
-    return TopicPartition(partition.topic, partition.number, offset)
-
-
-def _whole(topic: str) -> str:
-    """Let a pattern match whole names under both protocols.
-
-    By itself librdkafka matches the beginning of a name, a KIP-848 broker the whole of it.
-    """
-    return f"^({topic[1:]})$" if topic.startswith("^") else topic

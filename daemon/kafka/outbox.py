@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from daemon.kafka.client_config import Properties, client_log, producer_config
 from daemon.kafka.client_errors import describe, error_of
+from daemon.kafka.login import Login
 from daemon.kafka.records import Letter
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Outbox:
         *,
         clock: Callable[[], float] = time.monotonic,
         logger: logging.Logger = client_log,
+        login: Login | None = None,
     ) -> None:
+        self._login = login or Login()
         self.trouble: str | None = None
         self._topic = topic
         self._clock = clock
@@ -94,6 +97,7 @@ class Outbox:
         self._producer.flush(0)
 
     def _turn(self, wait_s: float) -> None:
+        self._login.follow(self._producer)
         try:
             self._producer.poll(wait_s)
         except KafkaException as exception:  # How the binding tells a fatal error.
@@ -111,7 +115,8 @@ class Outbox:
         """Take a new producer, and send all that is kept again, in the order it was taken."""
         self._broken = False
         old, self._again = self._producer, []
-        config = self._config | ({"batch.num.messages": 1} if self._alone else {})
+        config = self._config | self._login.properties()
+        config |= {"batch.num.messages": 1} if self._alone else {}
         self._producer = Producer(config, logger=self._logger)
         old.purge()  # Its reports come no more: nobody polls it.
         for ticket in list(self._kept):

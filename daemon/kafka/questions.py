@@ -11,17 +11,28 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
 
 from daemon.core.model import Partition
 from daemon.errors import KafkaUnavailable
-from daemon.kafka.client_config import Properties, admin_config, client_log
 from daemon.kafka.client_errors import describe, error_of
-from daemon.kafka.records import Committed
+from daemon.kafka.records import Committed, GroupTimes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from confluent_kafka import Consumer
+    from confluent_kafka.admin._topic import TopicDescription
+
+_NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # 16 bytes of zero: what stands where there is no id.
+
+
+def whole(topic: str) -> str:
+    """Let a pattern match whole names under both protocols.
+
+    By itself librdkafka matches the beginning of a name, a KIP-848 broker the whole of it.
+    """
+    return f"^({topic[1:]})$" if topic.startswith("^") else topic
 
 
 def committed(
@@ -44,7 +55,9 @@ def committed(
     return found
 
 
-def partition_counts(client: Consumer, topics: Sequence[str], timeout_s: float) -> dict[str, int]:
+def partition_counts(
+    client: Consumer | AdminClient, topics: Sequence[str], timeout_s: float
+) -> dict[str, int]:
     """Return the partitions of each topic that exists and is named, or matched by a pattern."""
     try:
         known = client.list_topics(timeout=timeout_s).topics
@@ -81,16 +94,47 @@ def offset_at(client: Consumer, partition: Partition, timestamp_ms: int, timeout
     return answer.offset if answer.offset >= 0 else log_range(client, partition, timeout_s)[1]
 
 
-def topic_ids(properties: Properties, names: Sequence[str], timeout_s: float) -> dict[str, str]:
-    """Return the ids of topics. A client of its own asks, which is gone when this returns."""
+def describe_topics(
+    admin: AdminClient, names: Sequence[str], timeout_s: float
+) -> dict[str, TopicDescription]:
+    """Return those of the topics that the brokers tell of; one in trouble hides no other."""
     if not names:
         return {}
-    admin = AdminClient(admin_config(properties), logger=client_log)
+    found: dict[str, TopicDescription] = {}
+    asked = admin.describe_topics(TopicCollection(list(names)), request_timeout=timeout_s)
+    for name, answer in asked.items():
+        try:
+            found[name] = answer.result()
+        except KafkaException as exception:
+            if error_of(exception).code() < 0:  # librdkafka's own: there was no answer at all.
+                raise _unanswered(f"topic {name}", exception) from exception
+    return found
+
+
+def topic_id(topic: TopicDescription) -> str:
+    """Return a topic's id; empty where the broker is older than topic ids (Kafka 2.8)."""
+    told = str(topic.topic_id)
+    return "" if told == _NO_ID else told
+
+
+def group_times(admin: AdminClient, group: str, timeout_s: float) -> GroupTimes:
+    """Return the times of a group of the newer protocol, the broker's own where it has none.
+
+    It takes DescribeConfigs on the group, and Kafka 4.
+    """
+    asked = ConfigResource(ConfigResource.Type.GROUP, group)
     try:
-        answers = admin.describe_topics(TopicCollection(list(names)), request_timeout=timeout_s)
-        return {name: str(answer.result().topic_id) for name, answer in answers.items()}
+        found = admin.describe_configs([asked], request_timeout=timeout_s)[asked].result()
     except KafkaException as exception:
-        raise _unanswered("the topics' ids", exception) from exception
+        raise _unanswered(f"the configuration of group {group}", exception) from exception
+    try:
+        session_ms, heartbeat_ms = (
+            int(found[f"consumer.{name}.ms"].value)
+            for name in ("session.timeout", "heartbeat.interval")
+        )
+    except (KeyError, TypeError, ValueError):
+        raise KafkaUnavailable(f"the broker tells no session timeout of group {group}") from None
+    return GroupTimes(session_ms / 1000, heartbeat_ms / 1000)
 
 
 def _unanswered(what: str, exception: KafkaException) -> KafkaUnavailable:

@@ -146,6 +146,40 @@ class Committed:
     leader_epoch: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class GroupTimes:
+    """What stands in a group's configuration at the broker, which decides it under KIP-848."""
+
+    session_s: float
+    heartbeat_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the brokers told of the inputs' topics and of the group, all asked after one moment.
+
+    A topic that is not there is in neither mapping; a broker older than topic ids tells none.
+    The group's times are None where nobody asked, or for the trouble that is told.
+    """
+
+    asked_at_s: float
+    ids: Mapping[str, str]
+    partitions: Mapping[str, int]
+    group: GroupTimes | None = None
+    group_trouble: str = ""
+
+
+class Surveys(Protocol):
+    """Where the surveys come from, one after the other, without anybody waiting for them."""
+
+    @property
+    def latest(self) -> Survey | None:
+        """Return the last that was answered, None before the first."""
+
+    def hurry(self) -> None:
+        """Make the next one now: something was met that it may explain."""
+
+
 class RebalanceListener(Protocol):
     """Called on the intake thread, from inside `poll_runs` and `close`."""
 
@@ -206,12 +240,6 @@ class ConsumerPort(Protocol):
         self, partitions: Sequence[Partition], timeout_s: float
     ) -> dict[Partition, Committed | None]:
         """Ask the group's coordinator. Raise `KafkaUnavailable` when it does not answer."""
-
-    def partition_counts(self, timeout_s: float) -> dict[str, int]:
-        """Return the partitions of each subscribed topic that exists."""
-
-    def topic_ids(self, timeout_s: float) -> dict[str, str]:
-        """Return the id of each subscribed topic, as far as the broker tells it."""
 
     def log_range(self, partition: Partition, timeout_s: float) -> tuple[int, int]:
         """Return the first offset and the end of the log, as the broker has them now."""

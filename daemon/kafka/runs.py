@@ -121,7 +121,7 @@ class Reading:
             yield EndOfPartition(partition, offset)
         elif partition not in self._floors or is_passing(error):
             # "Subscribed topic not available" comes as an error of its partition 0 (2.16).
-            events.add(error, topic)
+            events.add(error, topic, reading=partition in self._floors)
         else:
             yield PartitionFault(partition, error.name(), error.str())
 

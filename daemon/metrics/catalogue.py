@@ -140,6 +140,7 @@ _KAFKA: Final = (
         scope="least",
     ),
     _gauge("partitions", "Partitions by state; one may be in several.", "state"),
+    _counter("partitions_added_total", "Partitions added to topics while running."),
     _counter("rebalances_total", "Partitions that came or went.", "kind"),
     _counter("intent_commits_total", "Commits of offsets and intent, by answer.", "result"),
     _counter("unclean_handovers_total", "Partitions taken over from an owner that did not end."),

@@ -89,6 +89,7 @@ class Instruments:
         self.log_start_offset = self._gauge("log_start_offset")
         self.retention_headroom = self._gauge("retention_headroom_seconds")
         self.partitions = self._gauge("partitions", labels.PARTITION_STATES)
+        self.partitions_added = self._counter("partitions_added_total")
         self.rebalances = self._counter("rebalances_total", labels.REBALANCES)
         self.intent_commits = self._counter("intent_commits_total", labels.COMMIT_RESULTS)
         self.unclean_handovers = self._counter("unclean_handovers_total")

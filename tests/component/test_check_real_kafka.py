@@ -192,3 +192,47 @@ def test_an_advertised_address_nobody_can_reach_is_told_with_its_broker(
     assert len(told) == 1
     assert "the cluster says it is at no.such.invalid:9092, which can't be reached" in told[0]
     assert "correct advertised.listeners at the broker" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"delivery.request_timeout": "2s"},
+            "ok kafka.group_id: the group's session timeout",
+        ),
+        ({"delivery.request_timeout": "4s"}, "problem kafka.group_id: the group's session"),
+        (
+            {"delivery.request_timeout": "4s", "kafka.session_timeout": "15s"},
+            "warning kafka.session_timeout: is longer than what is so",
+        ),
+    ],
+)
+def test_says_what_lease_the_groups_own_session_leaves(
+    kafka: str, tmp_path: Path, changes: dict[str, str], says: str
+) -> None:
+    settings = load_with(
+        tmp_path,
+        {
+            "kafka.bootstrap_servers": kafka,
+            "kafka.group_id": unique("group"),
+            "kafka.properties": {"group.protocol": "consumer"},
+            "inputs": [{"topic": create_topic(kafka)}],
+            "dead_letter.topic": None,
+            **changes,
+        },
+    )
+
+    _, _, text = _told(settings)
+
+    assert says in text
+
+
+def test_without_the_right_to_see_the_session_it_says_which(
+    guarded: Guarded, tmp_path: Path
+) -> None:
+    newer = {**_login("reader"), "group.protocol": "consumer"}
+
+    problems, _, _ = _told(guarded.settings(tmp_path, newer))
+
+    assert [problem for problem in problems if "grant DescribeConfigs on the group" in problem]

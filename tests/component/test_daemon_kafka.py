@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from tests.support.processes import free_port, wait_until
-from tests.support.stage import add
+from tests.support.stage import CONSUMER_PROTOCOL, add
 from tests.support.topics import unique
 
 if TYPE_CHECKING:
@@ -147,3 +147,23 @@ def test_a_broker_that_goes_and_comes_back_loses_nothing(stage: Stage, mock: Moc
 
     stage.wait_members(vip={"u1", "u2"}, timeout_s=45.0)
     wait_until("the offset follows", lambda: stage.committed_offset() == 2)
+
+
+def test_a_broker_that_does_not_tell_the_session_is_a_hold_that_names_the_setting(
+    stage: Stage,
+) -> None:
+    """The mock cluster knows the newer protocol, and not how to describe a group."""
+    newer = {"kafka.properties": {"group.protocol": "consumer"}}
+    stage.timing = {**CONSUMER_PROTOCOL, "kafka": {}}
+    stage.produce(add("vip", "u1"))
+    daemon = stage.start(newer)
+    daemon.wait_for_line("group_session_unknown")
+
+    status = daemon.wait_for_reason("lease")
+
+    [detail] = [wait["detail"] for wait in status["waits"] if wait["reason"] == "lease"]
+    assert "set kafka.session_timeout" in detail
+    assert daemon.terminate() == 0
+    assert stage.simulator.cohorts() == {}
+    stage.start({**newer, "kafka.session_timeout": "12s"})
+    stage.wait_members(vip={"u1"})

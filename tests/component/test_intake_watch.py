@@ -18,6 +18,7 @@ from daemon.intake.ownership import Standing
 from daemon.intake.ports import Ports
 from daemon.intake.watch import STUCK_AFTER_S, IntakeWatch, WatchRules
 from daemon.kafka.client_errors import ClientEvent
+from daemon.kafka.records import Survey
 from daemon.metrics import CohortLabels, Metrics
 
 P = Partition("input", 0)
@@ -36,6 +37,7 @@ class Scene:
         self.intake = SimpleNamespace(
             relay=self.relay,
             ownership=SimpleNamespace(assigned={P}, standing=Standing(), joined=True),
+            session=SimpleNamespace(trouble=""),
             committer=SimpleNamespace(committed={}),
             letters=SimpleNamespace(trouble=None, acknowledged=0),
             ratio_exceeded={},
@@ -96,29 +98,66 @@ def test_while_the_sending_side_has_a_reason_it_is_patient() -> None:
 
 
 MISSING = ClientEvent("UNKNOWN_TOPIC_OR_PART", "Subscribed topic not available", topic="gone")
+REFUSED = ClientEvent(
+    "TOPIC_AUTHORIZATION_FAILED", "Topic authorization failed", topic="secret", reading=True
+)
 DOWN = ClientEvent("_ALL_BROKERS_DOWN", "1/1 brokers are down")
+
+
+def _survey(asked_at_s: float, *topics: str) -> Survey:
+    return Survey(asked_at_s, {}, dict.fromkeys(topics, 1))
 
 
 def test_a_complaint_of_the_client_is_over_when_the_brokers_are_heard() -> None:
     complaints = Complaints()
-    complaints.turn([DOWN], heard=7)
+    complaints.turn([DOWN], 7, 0.0)
     assert "kafka.bootstrap_servers" in complaints.trouble
 
-    complaints.turn([], heard=7)
+    complaints.turn([], 7, 1.0)
     assert complaints.trouble
-    complaints.turn([], heard=8)
+    complaints.turn([], 8, 2.0)
     assert not complaints.trouble
+
+
+def test_a_refused_login_is_told_before_the_brokers_that_seem_to_be_down() -> None:
+    complaints = Complaints()
+    complaints.turn([ClientEvent("_AUTHENTICATION", "invalid credentials"), DOWN], 0, 0.0)
+
+    assert complaints.trouble.startswith("invalid credentials; correct the user")
 
 
 def test_a_missing_topic_is_missing_until_it_is_found_whatever_else_is_heard() -> None:
     complaints = Complaints()
-    complaints.turn([DOWN, MISSING], heard=0)
+    complaints.turn([DOWN, MISSING], 0, 5.0)
     assert not complaints.only_topics
 
-    complaints.turn([], heard=1)
+    complaints.turn([], 1, 6.0)
     assert complaints.only_topics
     assert "gone" in complaints.trouble
-    complaints.found(["other"])
+    complaints.found(_survey(7.0, "other"), frozenset())
     assert "gone" in complaints.trouble
-    complaints.found(["gone", "other"])
+    complaints.found(_survey(4.0, "gone", "other"), frozenset())  # Asked before it was missed.
+    assert "gone" in complaints.trouble
+    complaints.found(_survey(7.0, "gone", "other"), frozenset())
+    assert not complaints.trouble
+
+
+def test_a_topic_that_may_not_be_read_is_well_again_only_when_it_is_read() -> None:
+    complaints = Complaints()
+    complaints.turn([REFUSED], 0, 5.0)
+    assert "grant Read" in complaints.trouble
+
+    complaints.found(_survey(7.0, "secret"), {"secret"})
+    complaints.read(["other"])
+    assert complaints.trouble
+    complaints.read(["secret"])
+    assert not complaints.trouble
+
+
+def test_a_topic_that_could_not_be_read_is_no_trouble_once_it_is_another_replicas() -> None:
+    complaints = Complaints()
+    complaints.turn([REFUSED], 0, 5.0)
+
+    complaints.found(_survey(7.0, "secret"), {"other"})
+
     assert not complaints.trouble

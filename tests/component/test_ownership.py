@@ -8,14 +8,16 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
+from daemon.core.intent import TO_THE_END, Mark
 from daemon.core.lease import Lease
 from daemon.core.model import Partition
 from daemon.core.relay import Relay, RelayRules
-from daemon.core.takeover import Foreign, Parked
+from daemon.core.takeover import MADE_ANEW, Foreign, Parked
 from daemon.core.tenure import Start
 from daemon.errors import KafkaUnavailable
 from daemon.intake.ownership import Ownership
 from daemon.intake.ports import Ports
+from daemon.kafka.records import Commit, PartitionFault, Survey
 from daemon.metrics import CohortLabels, Metrics
 
 P, Q, R = (Partition("input", number) for number in range(3))
@@ -24,7 +26,10 @@ P, Q, R = (Partition("input", number) for number in range(3))
 class FakeConsumer:
     def __init__(self) -> None:
         self.begun: dict[Partition, int] = {}
-        self.counts = {"input": 6}
+        self.committed: list[Commit] = []
+
+    def commit(self, commits: list[Commit]) -> None:
+        self.committed += commits
 
     def begin(self, offsets: dict[Partition, int]) -> None:
         self.begun.update(offsets)
@@ -32,8 +37,14 @@ class FakeConsumer:
     def pause(self, partitions: list[Partition]) -> None:
         assert not partitions
 
-    def partition_counts(self, timeout_s: float) -> dict[str, int]:
-        return self.counts
+
+class FakeSurveys:
+    def __init__(self) -> None:
+        self.latest: Survey | None = Survey(0.0, {}, {"input": 6})
+        self.hurried = 0
+
+    def hurry(self) -> None:
+        self.hurried += 1
 
 
 class Scene:
@@ -43,17 +54,38 @@ class Scene:
         self.answers: dict[Partition, Any] = {}
         self.answering = True
         self.shares: list[float] = []
+        self.dropped: list[Partition] = []
+        self.now_s = 0.0
+        self.surveys = FakeSurveys()
         self.relay = Relay(RelayRules(), Lease(10.0))
         line = SimpleNamespace(share=self.shares.append)
         metrics = Metrics(CollectorRegistry(), CohortLabels((), 3), partition_labels=True)
-        ports = Ports(cast("Any", self.consumer), cast("Any", line), lambda: 0.0, metrics)
-        starts = SimpleNamespace(find=self.find)
-        handover = SimpleNamespace(revoke=lambda *_: None, lose=lambda *_: None)
+        ports = Ports(
+            cast("Any", self.consumer),
+            cast("Any", line),
+            lambda: self.now_s,
+            metrics,
+            surveys=self.surveys,
+        )
+        starts = SimpleNamespace(find=self.find, met=lambda _: None)
+        handover = SimpleNamespace(revoke=lambda *_: None, lose=lambda *_: None, drop=self.drop)
         self.ownership = Ownership(
             ports, self.relay, cast("Any", starts), cast("Any", handover), 1.0
         )
 
-    def find(self, partitions: list[Partition], now_s: float) -> dict[Partition, Any]:
+    def drop(self, partitions: list[Partition]) -> None:
+        self.dropped += partitions
+        for partition in partitions:
+            self.relay.give_up(partition)
+
+    def survey(self, ids: dict[str, str], partitions: int = 6) -> None:
+        """Let a survey come in that was asked for now."""
+        self.surveys.latest = Survey(self.now_s, ids, dict.fromkeys(ids, partitions))
+        self.ownership.turn(self.now_s)
+
+    def find(
+        self, partitions: list[Partition], survey: Survey, now_s: float
+    ) -> dict[Partition, Any]:
         self.asked += 1
         if not self.answering:
             raise KafkaUnavailable("nobody answers")
@@ -116,13 +148,111 @@ def test_partitions_that_go_before_they_were_begun_are_forgotten() -> None:
     assert not scene.ownership.assigned
 
 
-def test_a_rebalance_that_brings_nothing_may_still_change_the_share() -> None:
+def test_nothing_is_begun_before_a_survey_that_was_asked_for_after_the_assignment() -> None:
+    scene = Scene()
+    scene.now_s = 1.0
+    scene.ownership.on_assign([P])
+    assert scene.surveys.hurried == 1
+
+    scene.ownership.turn(1.0)
+    assert scene.consumer.begun == {}
+
+    scene.survey({"input": "id"})
+    assert scene.consumer.begun == {P: 7}
+
+
+def test_a_topic_made_anew_parks_its_partitions_and_the_others_go_on() -> None:
+    scene = Scene()
+    other = Partition("other", 0)
+    scene.answers = {P: Start(7, topic_id="old"), other: Start(7, topic_id="same")}
+    scene.ownership.on_assign([P, other])
+    scene.survey({"input": "old", "other": "same"})
+    scene.now_s = 1.0
+    scene.survey({"input": "old", "other": "same"})
+    assert not scene.dropped
+
+    scene.survey({"input": "new", "other": "same"})
+
+    assert scene.dropped == [P]
+    assert scene.ownership.standing.parked == {P: MADE_ANEW}
+    assert scene.relay.tenures.keys() == {other}
+
+
+def test_a_fault_of_the_new_log_does_not_hide_that_the_topic_was_made_anew() -> None:
+    scene = Scene()
+    scene.answers = {P: Start(7, topic_id="old")}
+    scene.ownership.on_assign([P])
+    scene.ownership.turn(0.0)
+    scene.ownership.fault(PartitionFault(P, "_AUTO_OFFSET_RESET", "out of range"))
+    assert scene.surveys.hurried == 2
+    assert scene.ownership.standing.parked == {P: "_AUTO_OFFSET_RESET: out of range"}
+
+    scene.now_s = 1.0
+    scene.survey({"input": "new"})
+    scene.ownership.fault(PartitionFault(P, "_AUTO_OFFSET_RESET", "out of range"))
+
+    assert scene.ownership.standing.parked == {P: MADE_ANEW}
+
+
+@pytest.mark.parametrize(("begun", "told"), [("", "new"), ("old", "")])
+def test_an_id_that_the_broker_does_not_tell_parks_nothing(begun: str, told: str) -> None:
+    scene = Scene()
+    scene.answers = {P: Start(7, topic_id=begun)}
+    scene.ownership.on_assign([P])
+    scene.ownership.turn(0.0)
+
+    scene.now_s = 1.0
+    scene.survey({"input": told} if told else {})
+
+    assert not scene.ownership.standing.stopped()
+
+
+def test_a_survey_asked_for_before_a_partition_was_begun_says_nothing_of_it() -> None:
+    scene = Scene()
+    scene.answers = {P: Start(7, topic_id="new")}
+    scene.now_s = 5.0
+    scene.ownership.on_assign([P])
+    scene.survey({"input": "new"})
+
+    scene.now_s = 4.0
+    scene.survey({"input": "old"})
+
+    assert not scene.ownership.standing.stopped()
+
+
+def test_what_only_this_process_knows_of_a_topic_is_committed_for_those_to_come() -> None:
+    scene = Scene()
+    mark = Mark(TO_THE_END, clean=False, topic_id="old", fingerprint="f")
+    scene.answers = {P: Parked(MADE_ANEW, mark)}
+    scene.ownership.on_assign([P])
+
+    scene.ownership.turn(0.0)
+
+    assert scene.consumer.committed == [Commit(P, 0, mark.encode())]
+    assert scene.consumer.begun == {}
+
+
+def test_the_share_follows_partitions_that_are_added() -> None:
     scene = Scene()
     scene.ownership.on_assign([P])
     scene.ownership.turn(0.0)
-    scene.consumer.counts = {"input": 6, "other": 4}
+    assert scene.shares[-1] == pytest.approx(1 / 6)
 
-    scene.ownership.on_assign([])
-    scene.ownership.turn(0.0)
+    scene.survey({"input": "id"}, partitions=8)
 
-    assert scene.shares[-1] == pytest.approx(1 / 10)
+    assert scene.shares[-1] == pytest.approx(1 / 8)
+
+
+def test_a_topic_that_the_brokers_do_not_tell_of_delays_no_other() -> None:
+    scene = Scene()
+    hidden = Partition("hidden", 0)
+    scene.ownership.on_assign([P, hidden])
+
+    scene.survey({"input": "id"})
+
+    assert scene.consumer.begun == {P: 7}
+    assert scene.ownership.standing.unstarted == {hidden: "the brokers do not tell of hidden"}
+    assert scene.surveys.hurried == 2
+    scene.now_s = 2.0
+    scene.survey({"input": "id", "hidden": "id too"})
+    assert scene.consumer.begun == {P: 7, hidden: 7}

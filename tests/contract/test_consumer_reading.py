@@ -246,13 +246,3 @@ def test_a_log_of_control_records_alone_is_passed_as_well(cluster: Cluster) -> N
 
     member.poll_until("all of the log", lambda: member.consumer.position(at) == 2)
     assert member.offsets == {}
-
-
-def test_topics_have_an_id_that_a_new_topic_of_the_name_does_not_share(cluster: Cluster) -> None:
-    topic, other = cluster.topic(), cluster.topic()
-    member = cluster.member(topic, other)
-
-    ids = member.consumer.topic_ids(10)
-
-    assert ids.keys() == {topic, other}
-    assert ids[topic] != ids[other]

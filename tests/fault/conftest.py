@@ -1,4 +1,4 @@
-"""Stages whose brokers and wires may be broken."""
+"""Stages on real brokers, which may be broken; a test here is about one row of the faults."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.conftest import each_stage, real_stage
 from tests.support.flips import PARTITIONS
 from tests.support.stage import CONSUMER_PROTOCOL, SHORT, Stage, stage_at
 from tests.support.tcp_proxy import TcpProxy
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from tests.support.brokers import KafkaServer
     from tests.support.kafka_cluster import KafkaCluster
 
+__all__ = ["each_stage", "real_stage"]
+
+
+@pytest.fixture
+def newer_stage(kafka: str, tmp_path: Path) -> Iterator[Stage]:
+    """Return a stage with one partition, for a group of the newer protocol."""
+    with stage_at(kafka, tmp_path, _creator(kafka), timing=CONSUMER_PROTOCOL) as stage:
+        yield stage
+
 
 @pytest.fixture
 def one_stage(kafka_server: KafkaServer, tmp_path: Path) -> Iterator[Stage]:
@@ -29,7 +39,7 @@ def one_stage(kafka_server: KafkaServer, tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def proxy(kafka_server: KafkaServer) -> Iterator[TcpProxy]:
-    """Return the wire to `one_stage`'s broker, for a daemon that is started `behind` it."""
+    """Return the wire to `one_stage`'s broker, for a daemon that is started behind it."""
     assert kafka_server.proxied is not None
     with TcpProxy(kafka_server.proxied.proxy, kafka_server.proxied.behind) as proxy:
         yield proxy

@@ -47,7 +47,7 @@ def _without(real: Callable[..., None], **changed: Any) -> Callable[..., None]: 
 
 
 def _renew_for_ever(lease: Lease, _sent_at_s: float) -> None:
-    lease._until_s = math.inf
+    lease._sent_at_s = math.inf
 
 
 def _settle_never(_settling: Settling, _cohort: str, _changes: Changes, _now_s: float) -> float:

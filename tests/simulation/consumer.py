@@ -270,17 +270,6 @@ class Consumer:
         self._ask(timeout_s)
         return {partition: self._coordinator.offsets.get(partition) for partition in partitions}
 
-    def partition_counts(self, timeout_s: float) -> dict[str, int]:
-        """Return the partitions of each topic."""
-        self._ask(timeout_s)
-        topics = [partition.topic for partition in self._log.end]
-        return {topic: topics.count(topic) for topic in topics}
-
-    def topic_ids(self, timeout_s: float) -> dict[str, str]:
-        """Return the id of each topic; not every broker tells it."""
-        self._ask(timeout_s)
-        return {partition.topic: f"id-{partition.topic}" for partition in self._log.end}
-
     def log_range(self, partition: Partition, timeout_s: float) -> tuple[int, int]:
         """Return the first offset and the end of the log."""
         self._ask(timeout_s)

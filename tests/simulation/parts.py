@@ -28,6 +28,7 @@ from tests.simulation.coordinator import Coordinator
 from tests.simulation.log import Log
 from tests.simulation.oracle import Oracle
 from tests.simulation.outbox import Mailbox, Maker, Outbox, SilentMetrics, SimpleDecoder
+from tests.simulation.surveys import Surveys
 from tests.simulation.wire import Dispatcher, Line
 from tests.simulation.world import World
 
@@ -111,7 +112,9 @@ def build(around: Surroundings, owner: Owner) -> Parts:
     client = Consumer(world, owner, around.log, around.coordinator)
     dispatcher = Dispatcher(world, owner, _delivery(world), around.oracle, around.braze)
     metrics = cast("Metrics", SilentMetrics(world))
-    ports = Ports(client, Line(world, owner, dispatcher), lambda: world.now, metrics)
+    surveys = Surveys(world, owner, around.log)
+    line = Line(world, owner, dispatcher)
+    ports = Ports(client, line, lambda: world.now, metrics, surveys=surveys)
     relay = _relay(world, owner)
     maker = Maker(around.log)
     letters = Letters(Outbox(around.mailbox, owner, maker), maker, relay, metrics)

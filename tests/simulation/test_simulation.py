@@ -29,7 +29,7 @@ _NAMED = {
     "done_when_refused": "G2",
     "reject_without_hold": "G2",
     "two_flushes_of_a_cohort": "G4 G5",
-    "nothing_abandoned": "G6",
+    "nothing_abandoned": "G6 G10",
     "always_clean": "G6",
     "intent_falls": "G5",
     "sealed_beyond_intent": "G5",

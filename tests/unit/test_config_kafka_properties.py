@@ -9,6 +9,8 @@ from confluent_kafka import libversion
 from daemon.config.kafka_names import ALLOWED, CONSUMER_ONLY, JAVA, REFUSED, SECRET
 from daemon.config.kafka_properties import _complaint, read_properties, text_of, vet_properties
 from daemon.config.secrets import Secret
+from daemon.config.settings import taken_once
+from tests.support.configs import load_with
 
 CANARY = "canary-5e5c"
 _NO_SUCH = "No such configuration property"
@@ -202,3 +204,17 @@ def test_credentials_become_secrets_by_name_and_by_file(tmp_path: Path) -> None:
 def test_a_property_that_is_no_mapping_is_refused() -> None:
     with pytest.raises(ValueError, match="must be a mapping"):
         read_properties(["a"])
+
+
+def test_only_what_a_client_takes_once_needs_a_restart(tmp_path: Path) -> None:
+    files = {
+        name: tmp_path / name for name in ("sasl.password", "sasl.username", "ssl.key.password")
+    }
+    for file in files.values():
+        file.write_text("canary")
+    login = {"security.protocol": "sasl_ssl", "sasl.mechanism": "PLAIN"}
+    given = {name: {"file": str(file)} for name, file in files.items()}
+
+    settings = load_with(tmp_path, {"kafka.properties": {**login, **given}})
+
+    assert [secret.path for secret in taken_once(settings)] == [files["ssl.key.password"]]

@@ -34,3 +34,23 @@ def test_an_older_commit_shortens_nothing() -> None:
 def test_a_lease_of_under_a_second_is_refused() -> None:
     with pytest.raises(AssertionError):
         Lease(0.9)
+
+
+def test_without_a_length_no_commit_makes_it_fresh_until_there_is_one() -> None:
+    lease = Lease(0)
+    lease.renew(100.0)
+    assert not lease.fresh(100.0)
+
+    lease.set_length(5.0)
+
+    assert lease.fresh(104.9)
+    assert not lease.fresh(105.0)
+
+
+def test_a_shorter_length_counts_for_what_was_accepted_before() -> None:
+    lease = Lease(10.0)
+    lease.renew(100.0)
+
+    lease.set_length(3.0)
+
+    assert lease.until_s == 103.0

@@ -9,7 +9,7 @@ import pytest
 from daemon.config.settings import Settings
 from daemon.core.intent import TO_THE_END, Intent, Mark
 from daemon.core.model import Partition
-from daemon.core.takeover import Destination, take_over
+from daemon.core.takeover import Destination, Log, take_over
 from daemon.core.tenure import Start
 from daemon.errors import CohortdError
 from daemon.kafka.records import Committed
@@ -110,7 +110,7 @@ def test_the_daemon_starts_from_what_a_reset_wrote_and_waits(
     intent, _ = reset(parked, 40, settings)
 
     written = (intent.offset, intent.mark.encode(), None)
-    start = take_over(written, "id", destination, now_s=5.0)
+    start = take_over(written, Log("id"), destination, now_s=5.0)
     assert isinstance(start, Start)
     assert (start.position, start.wait_until_s) == (40, 35.0)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from daemon.config.settings import Settings
-from daemon.errors import CohortdError, Problem, SettingsError
+from daemon.errors import CohortdError
 from daemon.tools.check import braze, kafka
 from daemon.tools.check.finding import Group, problem, problems_in, render
 from daemon.tools.check.summary import configuration_lines, derived_lines
@@ -20,11 +20,9 @@ EXIT_PROBLEM = 1
 def run(settings: Settings, *, online: bool = False) -> int:
     """Print what the settings amount to and, online, what Kafka and Braze say to them.
 
-    Return 0 when there is no problem and 1 otherwise. Raise SettingsError for what `run` would
-    refuse. It ends by itself, in less than a minute whatever does not answer.
+    Return 0 when there is no problem and 1 otherwise. It ends by itself, in less than a minute
+    whatever does not answer.
     """
-    if settings.lease_s is None:
-        raise SettingsError([_no_session()])
     if isinstance(sys.stdout, io.TextIOWrapper):  # A terminal may lack the letters of a name.
         sys.stdout.reconfigure(errors="backslashreplace")
     for line in [*configuration_lines(settings), "", *derived_lines(settings), ""]:
@@ -55,15 +53,6 @@ def _guarded(
         name = type(error).__name__
         found = problem(title, f"the check itself failed ({name})", "please report this fault")
     return [Group(title, (found,))]
-
-
-def _no_session() -> Problem:
-    return Problem(
-        "kafka.session_timeout",
-        "is missing, and group.protocol=consumer needs it",
-        "set it to the group's session timeout at the broker"
-        " (group.consumer.session.timeout.ms, 45s by default)",
-    )
 
 
 def _masked(settings: Settings) -> list[str]:

@@ -9,10 +9,13 @@ from typing import Any, Final, TypeAlias
 from confluent_kafka import KafkaError, TopicCollection
 from confluent_kafka.admin._acl import AclOperation
 
+from daemon.config.durations import duration_text
 from daemon.config.settings import Settings
+from daemon.config.timing import read_timing
 from daemon.core.intent import Mark
+from daemon.core.lease import MARGIN_S, SHORTEST_S, lease_length_s
 from daemon.core.model import Partition
-from daemon.core.takeover import Destination, Foreign, Parked, take_over
+from daemon.core.takeover import Destination, Foreign, Log, Parked, take_over
 from daemon.errors import KafkaUnavailable
 from daemon.kafka import questions
 from daemon.kafka.client_errors import is_passing
@@ -31,7 +34,7 @@ _ADOPT: Final = (
 
 def look_at_group(cluster: Cluster, settings: Settings, ranges: Ranges) -> list[Finding]:
     """Return what the group's offsets mean for a start with this configuration."""
-    findings = _members(cluster, settings.kafka.group_id)
+    findings = [*_members(cluster, settings.kafka.group_id), *_session(cluster, settings)]
     if not ranges or any(finding.level is Level.PROBLEM for finding in findings):
         return findings
     partitions = list(ranges)
@@ -45,6 +48,39 @@ def look_at_group(cluster: Cluster, settings: Settings, ranges: Ranges) -> list[
     topics = sorted({partition.topic for partition in partitions})
     ids = _topic_ids(cluster, topics)
     return [*findings, *_judge(settings, ranges, found, ids)]
+
+
+def _session(cluster: Cluster, settings: Settings) -> Iterator[Finding]:
+    """Say what lease the group's configuration leaves, where the broker has it (KIP-848)."""
+    request_s = settings.delivery.request_timeout
+    timing = read_timing(settings.kafka.properties, settings.kafka.session_timeout)
+    if timing is None or not timing.consumer_protocol:
+        return
+    group = settings.kafka.group_id
+    try:
+        times = questions.group_times(cluster.admin, group, cluster.limit_s())
+    except KafkaUnavailable as error:
+        if settings.lease_s is None:
+            remedy = "grant DescribeConfigs on the group, or set kafka.session_timeout"
+            yield problem(_WHERE, str(error), remedy)
+        return
+    lease_s = lease_length_s(times.session_s, times.heartbeat_s, request_s)
+    told = (
+        f"the group's session timeout is {duration_text(times.session_s)}, its heartbeat"
+        f" {duration_text(times.heartbeat_s)}"
+    )
+    if settings.lease_s is not None and settings.lease_s > lease_s:
+        remedy = "set it to the group's, or leave it out: two replicas may send for one partition"
+        yield warning("kafka.session_timeout", f"is longer than what is so: {told}", remedy)
+    elif settings.lease_s is None and lease_s < SHORTEST_S:
+        least_s = SHORTEST_S + times.heartbeat_s + request_s + MARGIN_S
+        remedy = (
+            f"make consumer.session.timeout.ms of the group at least {duration_text(least_s)},"
+            " or lower delivery.request_timeout"
+        )
+        yield problem(_WHERE, f"{told}: that leaves no lease", remedy)
+    else:
+        yield ok(_WHERE, told)
 
 
 def _judge(
@@ -61,7 +97,7 @@ def _judge(
     for partition, at in found.items():
         low, high = ranges[partition]
         offset = (at.offset, at.metadata, at.leader_epoch)
-        taken = take_over(offset, ids.get(partition.topic, ""), destination, 0.0)
+        taken = take_over(offset, Log(ids.get(partition.topic, "")), destination, 0.0)
         if isinstance(taken, Foreign):
             foreign[taken.fingerprint] += 1
         elif isinstance(taken, Parked):

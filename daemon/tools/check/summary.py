@@ -22,11 +22,10 @@ def configuration_lines(settings: Settings) -> list[str]:
 def derived_lines(settings: Settings) -> list[str]:
     """Return what follows from the settings and stands nowhere in them, as YAML comments."""
     rows = {
-        "lease": f"{_time(settings.lease_s)}; a commit acknowledged lets us send for so long",
+        "lease": f"{_lease(settings)}; a commit acknowledged lets us send for so long",
         "revoke deadline": f"{_time(settings.revoke_deadline_s)}; a rebalance waits at most so"
         " long for requests on their way",
-        "take-over": f"about {_time(_take_over_s(settings))} after a kill; a clean stop hands over"
-        " at once",
+        "take-over": f"about {_take_over(settings)} after a kill; a clean stop hands over at once",
         "requests": _requests(settings),
         "configuration hash": f"{settings.config_hash}; the same for all replicas of a deployment",
         "fingerprint": f"{settings.fingerprint}; stands with the group's offsets, from endpoint,"
@@ -46,14 +45,19 @@ def _requests(settings: Settings) -> str:
     )
 
 
-def _take_over_s(settings: Settings) -> float:
+def _lease(settings: Settings) -> str:
+    if settings.lease_s is None:
+        return "what the group's configuration at the broker leaves, which is asked for"
+    return _time(settings.lease_s)
+
+
+def _take_over(settings: Settings) -> str:
     """Return session + settle: nobody else may send before (G6)."""
     timing = read_timing(settings.kafka.properties, settings.kafka.session_timeout)
     assert timing is not None
-    assert timing.session_s is not None
-    return timing.session_s + settings.delivery.settle
+    if timing.session_s is None:
+        return f"the group's session timeout and {_time(settings.delivery.settle)}"
+    return _time(timing.session_s + settings.delivery.settle)
 
 
-def _time(seconds: float | None) -> str:
-    assert seconds is not None
-    return duration_text(seconds)
+_time = duration_text
