@@ -19,7 +19,7 @@ KILLS = int(os.environ.get("BROKER_KILLS", "3"))
 BACK_S = 30.0  # G10: progress within so long of the end of a fault.
 
 
-def test_the_only_broker_is_killed_and_comes_back(
+def test_row_28_the_only_broker_is_killed_and_comes_back(
     kafka_server: KafkaServer, one_stage: Stage
 ) -> None:
     stage, flips = one_stage, Flips(one_stage)
@@ -41,7 +41,7 @@ def test_the_only_broker_is_killed_and_comes_back(
     assert daemon.terminate() == 0
 
 
-def test_the_coordinator_of_the_group_is_killed(
+def test_row_27_the_coordinator_of_the_group_is_killed(
     kafka_three: KafkaCluster, each_three_stage: Stage
 ) -> None:
     stage, flips = each_three_stage, Flips(each_three_stage)
@@ -66,7 +66,7 @@ def test_the_coordinator_of_the_group_is_killed(
     assert daemon.terminate() == 0
 
 
-def test_leaders_are_killed_one_after_the_other(
+def test_row_28_leaders_are_killed_one_after_the_other(
     kafka_three: KafkaCluster, three_stage: Stage
 ) -> None:
     stage, flips = three_stage, Flips(three_stage)

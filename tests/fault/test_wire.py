@@ -45,7 +45,7 @@ def _members_of_group(stage: Stage) -> int:
 # --- silence (row 36) ----------------------------------------------------------------------------
 
 
-def test_when_the_broker_falls_silent_sending_stops_with_the_lease_and_goes_on_afterwards(
+def test_row_36_when_the_broker_falls_silent_sending_stops_with_the_lease_and_goes_on_afterwards(
     kafka_server: KafkaServer, one_stage: Stage, proxy: TcpProxy
 ) -> None:
     stage = one_stage
@@ -97,7 +97,7 @@ _PATIENT = {
         pytest.param(Wire(slice_bytes=3), id="three-bytes-at-once"),
     ],
 )
-def test_a_bad_wire_makes_it_slower_and_nothing_else(
+def test_row_37_a_bad_wire_makes_it_slower_and_nothing_else(
     kafka_server: KafkaServer, one_stage: Stage, proxy: TcpProxy, wire: Wire
 ) -> None:
     stage, flips = one_stage, Flips(one_stage)
@@ -120,7 +120,7 @@ def test_a_bad_wire_makes_it_slower_and_nothing_else(
     assert daemon.terminate() == 0
 
 
-def test_connections_torn_again_and_again_lose_nothing(
+def test_row_37_connections_torn_again_and_again_lose_nothing(
     kafka_server: KafkaServer, one_stage: Stage, proxy: TcpProxy
 ) -> None:
     stage, flips = one_stage, Flips(one_stage)
@@ -139,7 +139,7 @@ def test_connections_torn_again_and_again_lose_nothing(
 
 
 @pytest.mark.parametrize("reaches_the_broker", [False, True])
-def test_a_kill_while_a_commit_hangs_leaves_an_offset_that_is_good(
+def test_row_4_a_kill_while_a_commit_hangs_leaves_an_offset_that_is_good(
     kafka_server: KafkaServer, one_stage: Stage, proxy: TcpProxy, *, reaches_the_broker: bool
 ) -> None:
     stage, flips = one_stage, Flips(one_stage)

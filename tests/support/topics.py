@@ -37,6 +37,16 @@ def create_topic(
     return topic
 
 
+def create_topic_on(
+    bootstrap: str, topic: str, nodes: list[list[int]], config: dict[str, str]
+) -> str:
+    """Create a topic whose partitions have their replicas on these nodes, the leader's first."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    new = NewTopic(topic, len(nodes), replica_assignment=nodes, config=config)
+    admin.create_topics([new])[topic].result(TIMEOUT_S)
+    return topic
+
+
 def delete_topic(bootstrap: str, topic: str) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     admin.delete_topics([topic])[topic].result(TIMEOUT_S)
