@@ -26,13 +26,13 @@ slow_tests := $(sort $(patsubst %/,%,$(dir $(wildcard $(addsuffix /test_*.py, \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test demo bench sim soak format lock wheel clean \
+.PHONY: help setup check test demo bench sim canaries soak format lock wheel clean \
 	_format _lint _types _imports _fast _simulation _slow _broker
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)$$/  make \1|\2/p' Makefile \
-		| while IFS='|' read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
+		| while IFS='|' read -r name text; do printf '%-15s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo 'Variables: PYTHON=python3.12 VENV=.venv ARGS="..." SEEDS=n MINUTES=n'
 
@@ -100,11 +100,15 @@ test: setup  ## Everything: check, then all other tests, on a real Kafka where o
 	@$(MAKE) --no-print-directory _slow
 	@sh scripts/broker-check
 
+# The simulation goes on where check has stopped: 1,000 worlds in all.
 _slow: setup
-	@SIM_SEEDS=1000 $(py) -m pytest -q --durations=10 $(slow_tests) $(ARGS)
+	@SIM_FIRST=$(SEEDS) SIM_SEEDS=800 $(py) -m pytest -q --durations=10 $(slow_tests) $(ARGS)
 
 sim: setup  ## The seeded simulation of the core: SEEDS=n worlds.
 	@$(py) -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+canaries: setup  ## Look for every planted bug afresh (ARGS=--write records the seeds).
+	@$(py) -m tests.simulation.canary_search $(ARGS)
 
 soak: setup  ## The real daemon under faults for MINUTES, then every cohort compared.
 	@$(VENV)/bin/cohortd demo --faults --seconds $$(( $(MINUTES) * 60 )) $(ARGS)

@@ -65,10 +65,15 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
     board = Board(view, now_s)
     metrics = _metrics(settings, registry)
     consumer = _consumer(settings)
+
+    def beat() -> None:
+        board.intake_tick_s = clocks.now_s()
+
     starts = Starts(
         consumer,
         Destination(settings.fingerprint, settings.delivery.settle),
         _first_start(settings.start),
+        beat,
     )
     delivery = Delivery(delivery_rules(settings), random.random, now_s)
     delivery_watch = DeliveryWatch(metrics, lambda: board.pending_of_cohorts, starts.backfill_ends)
@@ -76,14 +81,11 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
         delivery, _slots(settings), delivery_watch, clock=clocks.now_s, unix_clock=clocks.unix_s
     )
 
-    def beat() -> None:
-        board.intake_tick_s = clocks.now_s()
-
     line = ThreadLine(asyncio.get_running_loop(), dispatcher)
     surveyor = Surveyor(
         _member_properties(settings), _topics(settings), clocks.now_s, _login(settings)
     )
-    ports = Ports(consumer, line, clocks.now_s, metrics, beat, surveyor)
+    ports = Ports(consumer, line, clocks.now_s, metrics, beat, surveyor, line.outlook)
     intake = _intake(settings, ports, starts)
     intake_watch = IntakeWatch(intake, ports, clocks.unix_s, watch_rules(settings))
     return Parts(
@@ -168,7 +170,7 @@ def braze_slot(settings: Settings) -> BrazeClient:
     def credentials() -> Credentials:
         return Credentials(braze.partner_api_key.reveal(), braze.data_import_key.reveal())
 
-    return BrazeClient(endpoint, credentials)
+    return BrazeClient(endpoint, credentials, clock=clocks.now_s)
 
 
 def _slots(settings: Settings) -> list[BrazeClient]:

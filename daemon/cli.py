@@ -5,6 +5,7 @@ Heavy modules are imported inside the commands, so that `--help` is quick.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -82,7 +83,19 @@ def run(config: ConfigFiles) -> None:
     settings = _load(config)
     from daemon import app as daemon_app  # noqa: PLC0415
 
-    raise typer.Exit(daemon_app.run(settings))
+    _end(daemon_app.run(settings))
+
+
+def _end(code: int) -> NoReturn:
+    """End the process at once: everything is committed, given back and said (G14).
+
+    What the interpreter takes down by itself comes after the last watchdog, and may wait for the
+    network: a Kafka client that asks for a token held the end up for 22 s (measured).
+    """
+    with contextlib.suppress(OSError):  # Whoever read them may be gone.
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 @app.command()

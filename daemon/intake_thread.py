@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from daemon import clocks
 from daemon.intake.complaints import Complaints
+from daemon.intake.handover import CONFIRM_S
 from daemon.intake.loop import LEAVE_S, Intake
 from daemon.intake.watch import IntakeWatch
 from daemon.kafka.consumer import KafkaConsumer
 from daemon.logs import event, get_logger
-from daemon.reasons import CREDENTIALS
 from daemon.status import Board
 
 # A topic that was complained of is looked for this often: the client says once that it is
@@ -46,6 +46,7 @@ class IntakeThread(threading.Thread):
     def stop(self, deadline_s: float) -> None:
         """Drain and leave by then; called again with an earlier time, hurry. From any thread."""
         self._deadline_s = min(self._deadline_s, deadline_s)
+        self._intake.stop_by(self._deadline_s)
         self._stopping.set()
 
     def run(self) -> None:
@@ -65,31 +66,27 @@ class IntakeThread(threading.Thread):
         self._intake.leave(self._deadline_s)
 
     def _drain(self) -> None:
-        self._log.info(event.DRAIN_STARTED, pending=self._intake.relay.pending)
+        """Go on until nothing more may start in time; what is left then is abandoned at once."""
+        relay = self._intake.relay
+        self._log.info(event.DRAIN_STARTED, pending=relay.pending)
         self._intake.draining = True
-        handed_over = self._turn()
-        while not self._intake.drained(handed_over):
-            if self._refused():
-                # Nobody corrects a key while we stop: what is held is abandoned at once (G14).
-                self._deadline_s = min(self._deadline_s, clocks.now_s() + self._leaving_s)
-            if clocks.now_s() >= self._deadline_s - self._leaving_s:
-                self._log.warning(event.DRAIN_DEADLINE, pending=self._intake.relay.pending)
-                return
-            handed_over = self._turn()
-        self._log.info(event.DRAIN_FINISHED, pending=self._intake.relay.pending)
-
-    @property
-    def _leaving_s(self) -> float:
-        return LEAVE_S + self._intake.request_s
-
-    def _refused(self) -> bool:
-        """Tell whether Braze refuses everything, and nothing is on the wire."""
-        delivery = self._board.delivery
-        return bool(delivery.blocked.keys() & CREDENTIALS) and not delivery.in_flight
+        leaving_s = LEAVE_S + self._intake.request_s
+        while not self._intake.drained(self._turn(), self._deadline_s - leaving_s):
+            if clocks.now_s() >= self._deadline_s - leaving_s:
+                break
+        else:
+            in_time_s = clocks.now_s() + self._intake.request_s + CONFIRM_S
+            self._deadline_s = min(self._deadline_s, in_time_s)
+        if relay.idle:
+            self._log.info(event.DRAIN_FINISHED)
+        else:  # It can't be delivered before the deadline, and is left to the next owner.
+            self._log.warning(event.DRAIN_DEADLINE, pending=relay.pending)
 
     def _turn(self) -> int:
+        begun_s = clocks.now_s()
         handed_over = self._intake.turn()
         now_s = clocks.now_s()
+        self._watch.took(now_s - begun_s)
         self._hear(now_s)
         delivery = self._board.delivery
         waits = bool(delivery.blocked) or delivery.cohorts_in_backoff > 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import queue
 from collections.abc import Sequence
 
 from daemon.braze.dispatcher import Dispatcher
 from daemon.core.model import Flush, Outcome
+from daemon.core.outlook import Outlook
 
 
 class ThreadLine:
@@ -28,6 +30,13 @@ class ThreadLine:
         """Return how many flushes could be sent from at once, less those still on the line."""
         published = self._dispatcher.published
         return published.capacity - (self._submitted - published.taken)
+
+    def outlook(self) -> Outlook:
+        """Return when something may be sent next. What ended before this is in `outcomes`."""
+        published = self._dispatcher.published
+        if self._submitted > published.taken:  # Still on the line.
+            return dataclasses.replace(published.outlook, busy=True)
+        return published.outlook
 
     def suspects(self) -> frozenset[int]:
         """Return the flushes that were refused while nothing shows that Braze takes others."""

@@ -45,6 +45,7 @@ class Heard:
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
     failure: httpx.TransportError | None = None
+    early: bool = False  # It ended while a part of the request had not left.
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def read_answer(heard: Heard, unquotable: Unquotable) -> Answer:
     said = _parse(heard.body) if readable else None
     success = 200 <= heard.status < 300  # noqa: PLR2004
     text = heard.body.decode(errors="replace") if readable and not success else ""
-    whole = isinstance(said, dict) if success else readable
+    # Nobody can have taken a request that he was never sent whole; refuse it he can.
+    whole = isinstance(said, dict) and not heard.early if success else readable
     verdict, sent, reason = judge(heard.status, text, whole=whole)
     if reason == "truncated" and heard.failure is not None:
         reason = _reason(heard.failure)
@@ -116,8 +118,8 @@ def _count(errors: object) -> int:
 
 
 def _detail(heard: Heard, headers: dict[bytes, bytes], said: object) -> str:
-    if heard.failure is not None:  # Half an answer may end in half a secret: it is not quoted.
-        return f"{heard.status}, then: {heard.failure}"
+    if broken := _broken(heard):  # Half an answer may end in half a secret: it is not quoted.
+        return broken
     if not _is_plain(headers):
         return f"{heard.status}: the answer is compressed, although identity was asked for"
     if 300 <= heard.status < 400 and b"location" in headers:  # noqa: PLR2004
@@ -130,6 +132,14 @@ def _detail(heard: Heard, headers: dict[bytes, bytes], said: object) -> str:
         message: str = said["message"]
         return f"{message}: {_as_text(sample)}" if sample else message
     return heard.body.decode(errors="replace")
+
+
+def _broken(heard: Heard) -> str:
+    if heard.failure is not None:
+        return f"{heard.status}, then: {heard.failure}"
+    if heard.early and 200 <= heard.status < 300:  # noqa: PLR2004
+        return f"{heard.status} before the whole request had left"
+    return ""
 
 
 def _as_text(sample: object) -> str:

@@ -72,17 +72,26 @@ class BrazeClient:
         self._proxy_password = httpx.URL(endpoint.proxy).password if endpoint.proxy else ""
         self._busy = False
 
-    async def send_update(self, update: CohortUpdate, encoded: bytes) -> Answer:
-        """Send `encoded`, which `body.encode_update` made of the update, once."""
+    async def send_update(
+        self, update: CohortUpdate, encoded: bytes, *, allowed_s: float | None = None
+    ) -> Answer:
+        """Send `encoded`, which `body.encode_update` made of the update, once.
+
+        The request timeout counts from `allowed_s`, when the lease was asked; from now where it
+        is None. An attempt whose time is over before a byte has left is not sent.
+        """
         credentials = self._credentials()
         body = users_body(credentials, self._endpoint.id_prefix + update.cohort, encoded)
-        return await self._post(self._users_url, body, credentials, update)
+        attempt = self._begin(allowed_s)
+        return await self._post(self._users_url, body, credentials, attempt, update)
 
-    async def announce(self, cohort_id: str, name: str, created_at: str) -> Answer:
+    async def announce(
+        self, cohort_id: str, name: str, created_at: str, *, allowed_s: float | None = None
+    ) -> Answer:
         """Create the cohort, or give it its new name; harmless to repeat."""
         credentials = self._credentials()
         body = cohort_body(credentials, self._endpoint.id_prefix + cohort_id, name, created_at)
-        return await self._post(self._cohorts_url, body, credentials)
+        return await self._post(self._cohorts_url, body, credentials, self._begin(allowed_s))
 
     async def probe(self, cohort_id: str = PROBE_COHORT) -> Answer:
         """Ask whether Braze takes our credentials, by a list of no changes.
@@ -91,23 +100,27 @@ class BrazeClient:
         """
         credentials = self._credentials()
         body = users_body(credentials, self._endpoint.id_prefix + cohort_id, NO_CHANGES)
-        return await self._post(self._users_url, body, credentials)
+        return await self._post(self._users_url, body, credentials, self._begin())
 
     async def aclose(self) -> None:
         """Close the connection. Call it when no request is under way."""
         assert not self._busy
         await self._transport.aclose()
 
+    def _begin(self, allowed_s: float | None = None) -> Attempt:
+        begun_s = self._clock() if allowed_s is None else allowed_s
+        return Attempt(begun_s + self._endpoint.request_timeout_s)
+
     async def _post(
         self,
         url: httpx.URL,
         body: bytes,
         credentials: Credentials,
+        attempt: Attempt,
         update: CohortUpdate | None = None,
     ) -> Answer:
         assert not self._busy, "a slot sends one request at a time"
         self._busy = True
-        attempt = Attempt(self._clock() + self._endpoint.request_timeout_s)
         headers = [*self._headers, (b"Content-Length", b"%d" % len(body))]
         try:
             heard = await self._exchange(
@@ -117,7 +130,8 @@ class BrazeClient:
                     headers=headers,
                     stream=httpx.ByteStream(body),
                     extensions={ATTEMPT: attempt},
-                )
+                ),
+                attempt,
             )
         except httpx.LocalProtocolError:  # We broke HTTP's rules: a bug.
             raise
@@ -128,7 +142,7 @@ class BrazeClient:
             self._busy = False
         return read_answer(heard, self._unquotable(credentials, update))
 
-    async def _exchange(self, request: httpx.Request) -> Heard:
+    async def _exchange(self, request: httpx.Request, attempt: Attempt) -> Heard:
         response = await self._transport.handle_async_request(request)
         stream = cast("httpx.AsyncByteStream", response.stream)
         parts: list[bytes] = []
@@ -139,7 +153,8 @@ class BrazeClient:
             failure = error
         finally:
             await stream.aclose()
-        return Heard(response.status_code, response.headers.raw, b"".join(parts), failure)
+        headers, body = response.headers.raw, b"".join(parts)
+        return Heard(response.status_code, headers, body, failure, early=attempt.early)
 
     def _unquotable(self, credentials: Credentials, update: CohortUpdate | None) -> Unquotable:
         return Unquotable((*credentials.secrets(), self._proxy_password), update)

@@ -16,17 +16,22 @@ from daemon.braze.body import encode_update
 from daemon.braze.watch import DeliveryWatch
 from daemon.core.delivery import Attempt, Delivery
 from daemon.core.model import CohortUpdate, Flush, Outcome
+from daemon.core.outlook import Outlook, outlook_of
 from daemon.core.verdict import Answer
 
 
 class Slot(Protocol):
     """One connection to Braze: one request at a time, each ending by its own deadline."""
 
-    async def send_update(self, update: CohortUpdate, encoded: bytes) -> Answer:
-        """Send the members of one request."""
+    async def send_update(
+        self, update: CohortUpdate, encoded: bytes, *, allowed_s: float
+    ) -> Answer:
+        """Send the members of one request. Its time counts from when it was allowed."""
 
-    async def announce(self, cohort_id: str, name: str, created_at: str) -> Answer:
-        """Create a cohort, or give it its new name."""
+    async def announce(
+        self, cohort_id: str, name: str, created_at: str, *, allowed_s: float
+    ) -> Answer:
+        """Create a cohort, or give it its new name. Its time counts from when it was allowed."""
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -38,6 +43,7 @@ class Published(NamedTuple):
     capacity: int = 0  # Flushes that could be sent from at once,
     taken: int = 0  # when so many had been taken.
     unproven: frozenset[int] = frozenset()  # Flushes refused while nothing was accepted.
+    outlook: Outlook = Outlook()
 
 
 class Dispatcher:
@@ -107,12 +113,17 @@ class Dispatcher:
     def _pump(self) -> None:
         now_s = self._clock()
         for attempt in self._delivery.start(now_s):
-            task = asyncio.ensure_future(self._attempt(self._free.pop(), attempt))
+            task = asyncio.ensure_future(self._attempt(self._free.pop(), attempt, now_s))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._wake_later(now_s)
         delivery = self._delivery
-        self.published = Published(delivery.capacity(now_s), self._taken, delivery.unproven())
+        self.published = Published(
+            delivery.capacity(now_s),
+            self._taken,
+            delivery.unproven(),
+            outlook_of(delivery, now_s),
+        )
 
     def _wake_later(self, now_s: float) -> None:
         if self._timer is not None:
@@ -123,25 +134,27 @@ class Dispatcher:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.001, at_s - now_s), self._pump)
 
-    async def _attempt(self, slot: Slot, attempt: Attempt) -> None:
-        started_s = self._clock()
+    async def _attempt(self, slot: Slot, attempt: Attempt, allowed_s: float) -> None:
         try:
-            answer = await self._send(slot, attempt)
+            answer = await self._send(slot, attempt, allowed_s)
         except Exception as bug:  # noqa: BLE001  The top of a task: it ends the process loudly.
             if not self.crashed.done():
                 self.crashed.set_exception(bug)
             return
         now_s = self._clock()
         self._free.append(slot)
-        self._watch.answered(attempt, answer, now_s - started_s)
+        self._watch.answered(attempt, answer, now_s - allowed_s)
         self._end(self._delivery.finish(attempt.id, answer, now_s, self._unix_clock()))
         self._pump()
 
-    async def _send(self, slot: Slot, attempt: Attempt) -> Answer:
+    async def _send(self, slot: Slot, attempt: Attempt, allowed_s: float) -> Answer:
+        # From the moment the lease was asked: a process that stands still in between finds the
+        # attempt over when it wakes, and sends nothing late (G6).
         if attempt.update is not None:
-            return await slot.send_update(attempt.update, encode_update(attempt.update))
-        created_at = datetime.fromtimestamp(self._unix_clock(), UTC)
-        return await slot.announce(attempt.cohort, attempt.name, created_at.isoformat())
+            encoded = encode_update(attempt.update)
+            return await slot.send_update(attempt.update, encoded, allowed_s=allowed_s)
+        created_at = datetime.fromtimestamp(self._unix_clock(), UTC).isoformat()
+        return await slot.announce(attempt.cohort, attempt.name, created_at, allowed_s=allowed_s)
 
     def _end(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:

@@ -16,6 +16,9 @@ from daemon.status import COHORTS_SHOWN_MAX, CohortView, DeliveryView
 # Cohorts whose numbers are kept for the status page; of more, the one longest quiet is dropped.
 COHORTS_KEPT_MAX = 10_000
 
+# A budget so small that the next token takes longer than this holds everything back (G10).
+TOKEN_WAIT_S_MIN = 5.0
+
 
 @dataclass(slots=True)
 class CohortCounts:
@@ -219,13 +222,22 @@ def blocked_now(delivery: Delivery, now_s: float) -> dict[str, str]:
         blocked["braze"] = "no attempt has succeeded for a while"
     if now_s >= delivery.lease_until_s and delivery.lineup.senders:
         blocked["lease"] = ""
-    if delivery.pacer.cool_until_s > now_s:
-        blocked["quota"] = f"for {delivery.pacer.cool_until_s - now_s:.0f} s"
+    if (waits_s := _quota_wait_s(delivery, now_s)) > 0:
+        blocked["quota"] = f"for {waits_s:.0f} s"
     locked = [s.flush.cohort for s in delivery.lineup.senders.values() if s.trouble == "locked"]
     if locked:
         others = f" and {len(locked) - 1} more" if len(locked) > 1 else ""
         blocked["locked"] = f"{locked[0]}{others}"
     return blocked
+
+
+def _quota_wait_s(delivery: Delivery, now_s: float) -> float:
+    """Return how long the quota keeps everything back; at full speed a token is no wait."""
+    cooling_s = delivery.pacer.cool_until_s - now_s
+    if cooling_s > 0 or not delivery.lineup.ready:
+        return cooling_s
+    token_s = delivery.pacer.ready_at_s(now_s) - now_s
+    return token_s if token_s > TOKEN_WAIT_S_MIN else 0.0
 
 
 def limited_by(delivery: Delivery, slots: int, now_s: float) -> str:

@@ -41,6 +41,8 @@ class Attempt:
     deadline_s: float
     # May a byte of the request have left? True until a transport can prove that none has.
     sent: bool = True
+    # Did the answer end while a part of the request was still ours? Nobody can have read that.
+    early: bool = False
 
 
 class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
@@ -72,6 +74,7 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if not self._awaiting:
             self.abort()
             return
+        self._backend.note_heard(early=self._raw.get_write_buffer_size() > 0)
         room = ANSWER_BYTES_MAX - len(self._received)
         self._received += data[:room]
         if len(data) > room:  # What fitted is read all the same: a status and a reset time count.
@@ -187,6 +190,8 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._taken = 0
         if self._raw.is_closing():
             raise httpx.WriteError("the connection was closed by the peer before the request")
+        if self._backend.left_s() <= 0:  # Who stood still since it was allowed may be a zombie.
+            raise httpx.WriteTimeout("the deadline passed before the request was sent")
         self._awaiting = True
         self._transport.write(data)
         if self._raw.is_closing():  # asyncio sends at once: the kernel refused the first byte.
@@ -230,6 +235,11 @@ class WireBackend(httpcore.AsyncNetworkBackend):
         assert self.attempt is not None
         if self._tls_host is None or host_verified == self._tls_host:
             self.attempt.sent = True
+
+    def note_heard(self, *, early: bool) -> None:
+        """Bytes of the answer came; the last of them decide whether it was early."""
+        assert self.attempt is not None
+        self.attempt.early = early
 
     async def connect_tcp(
         self,

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from daemon.config.braze import BrazeSettings
 from daemon.config.durations import duration_text
 from daemon.config.inputs import InputSettings
-from daemon.config.kafka_properties import vet_properties
+from daemon.config.kafka_properties import PropertyValue, Unusable, text_of, vet_properties
 from daemon.config.noted import Noted, Unchecked, Values
 from daemon.config.sections import (
     BackoffSettings,
     DeadLetterSettings,
     DeliverySettings,
     KafkaSettings,
+    MemorySettings,
     ShutdownSettings,
 )
 from daemon.config.timing import (
@@ -27,9 +28,25 @@ from daemon.config.timing import (
     read_timing,
 )
 from daemon.core.lease import MARGIN_S, SHORTEST_S, lease_length_s
+from daemon.core.pacer import SAFETY
+from daemon.core.sender import SEARCH_PAUSE_S
+from daemon.core.tenure import RESERVE
 from daemon.errors import Problem
 
 _S = duration_text
+
+# What waits between two tries at Kafka, or holds an answer back, may be this long, or there would
+# be no progress within 30 s of a fault's end.
+_WAIT_MS_MAX = 20_000
+_WAITS = (
+    "reconnect.backoff.ms",
+    "reconnect.backoff.max.ms",
+    "retry.backoff.ms",
+    "retry.backoff.max.ms",
+    "fetch.error.backoff.ms",
+    "fetch.queue.backoff.ms",
+    "fetch.wait.max.ms",
+)
 
 
 def check_between(values: Values, top: type[Noted]) -> list[Problem]:
@@ -127,6 +144,94 @@ def _check_backoff(values: Values, top: type[Noted]) -> Iterator[Problem]:
         )
 
 
+def _check_give_up(values: Values, top: type[Noted]) -> Iterator[Problem]:
+    del top
+    give_up_s = values.get(BackoffSettings, "give_up_after", float)
+    settle_s = values.get(DeliverySettings, "settle", float)
+    at, least_s = "delivery.backoff.give_up_after", SEARCH_PAUSE_S + settle_s
+    if give_up_s < least_s:
+        yield Problem(
+            at,
+            f"{_S(give_up_s)} is too short: a refused batch is searched on after"
+            f" {_S(SEARCH_PAUSE_S)}, and what got no answer may be applied for delivery.settle"
+            f" {_S(settle_s)}, so members would be given up that are on their way (G12)",
+            f"make it at least {_S(least_s)}, or never",
+        )
+    if give_up_s < float("inf") and values.get(DeadLetterSettings, "topic", object) is None:
+        yield Problem(
+            at,
+            f"is {_S(give_up_s)}, but dead_letter.topic is null: what is given up must become a"
+            " dead letter (G2)",
+            "set dead_letter.topic, or make it never",
+        )
+
+
+def _check_burst(values: Values, top: type[Noted]) -> Iterator[Problem]:
+    del top
+    per_hour = values.get(DeliverySettings, "requests_per_hour", int)
+    reserve = values.get(DeliverySettings, "reserve", float)
+    slots = values.get(DeliverySettings, "max_in_flight", int)
+    most = max(1, int(round(per_hour * (1 - reserve) * (1 - SAFETY), 6)))
+    if slots > most:
+        yield Problem(
+            "delivery.max_in_flight",
+            f"{slots} are sent at once after a pause, which is more than the {1 - SAFETY:.0%} of"
+            f" delivery.requests_per_hour {per_hour} x (1 - delivery.reserve {reserve:g}) that is"
+            " kept back for it (G8)",
+            f"make it at most {most}",
+        )
+
+
+def _check_memory(values: Values, top: type[Noted]) -> Iterator[Problem]:
+    del top
+    pending = values.get(MemorySettings, "max_pending_changes", int)
+    if pending < RESERVE:
+        yield Problem(
+            "memory.max_pending_changes",
+            f"{pending} is too little: a take-over reads up to {RESERVE} records again, and they"
+            " must fit, or an older state may be shown after a newer one (G5)",
+            f"make it at least {RESERVE}",
+        )
+
+
+def _check_patience(values: Values, top: type[Noted]) -> Iterator[Problem]:
+    del top
+    properties: dict[str, PropertyValue] = values.get(KafkaSettings, "properties", dict)
+    for name in _WAITS:
+        wait_ms = _number(properties, name)
+        if wait_ms is not None and wait_ms > _WAIT_MS_MAX:
+            yield Problem(
+                f"kafka.properties.{name}",
+                f"{wait_ms} is too long for progress within 30s of the end of a fault (G10)",
+                f"make it at most {_WAIT_MS_MAX}",
+            )
+    if (_number(properties, "topic.metadata.refresh.interval.ms") or 0) < 0:
+        yield Problem(
+            "kafka.properties.topic.metadata.refresh.interval.ms",
+            "-1 looks never, so that partitions added to a topic of inputs would not be read (G1)",
+            "leave it out",
+        )
+    answer_ms = _number(properties, "socket.timeout.ms")
+    held_ms = _number(properties, "fetch.wait.max.ms") or 0
+    if answer_ms is not None and answer_ms < held_ms + 1000:
+        yield Problem(
+            "kafka.properties.socket.timeout.ms",
+            f"{answer_ms} must be 1000 above fetch.wait.max.ms {held_ms}, or every quiet fetch"
+            " fails (G10)",
+            f"make it at least {held_ms + 1000}",
+        )
+
+
+def _number(properties: dict[str, PropertyValue], name: str) -> int | None:
+    value = properties.get(name)
+    if value is None or isinstance(value, Unusable):
+        return None
+    try:
+        return int(text_of(value))
+    except ValueError:
+        return None  # Said of the property itself.
+
+
 def _check_topics(values: Values, top: type[Noted]) -> Iterator[Problem]:
     """A topic in two inputs would be read in two ways; patterns are compared with names only."""
     inputs: tuple[InputSettings, ...] = values.get(top, "inputs", tuple)
@@ -181,6 +286,10 @@ _RULES: tuple[Callable[[Values, type[Noted]], Iterator[Problem]], ...] = (
     _check_revoke,
     _check_grace,
     _check_backoff,
+    _check_give_up,
+    _check_burst,
+    _check_memory,
+    _check_patience,
     _check_address,
     _check_topics,
     _check_dead_letters,

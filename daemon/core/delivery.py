@@ -27,6 +27,9 @@ SHARED_WIRE_MAX = 4
 # After a 429, attempts begin again spread over this long.
 SPREAD_S = 2.0
 
+# An attempt that ended so may have been too large for something on the way to Braze.
+_BROKEN_OFF = frozenset({"reset", "truncated"})
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRules:
@@ -214,6 +217,8 @@ class Delivery:
         else:
             sender.put_back(attempt.id)
             self._delay(sender, answer, now_s)
+            if answer.sent is Sent.AMBIGUOUS and answer.reason in _BROKEN_OFF:
+                sender.shrink()
 
     def _delay(self, sender: Sender, answer: Answer, now_s: float) -> None:
         """Let a cohort wait alone; where all wait together, the pacer or the hold does it."""
@@ -253,9 +258,8 @@ class Delivery:
         outcomes: list[Outcome] = []
         for sender in list(self.lineup.suspects.values()):
             moved = sender.convict(self._is_guilty)
-            if not sender.todo and not sender.wire and self._took_others_since(sender):
-                sender.retry_culprits()
-                moved = True
+            if not sender.todo and not sender.wire:
+                moved = sender.retry_culprits(self._took_others_since) or moved
             if moved:
                 outcomes += self._place(sender, now_s)
         return outcomes
@@ -274,9 +278,8 @@ class Delivery:
         alone = len(self.lineup.suspects) == 1
         return again and alone and self.health.evidence(culprit.first_refused_at_s)
 
-    def _took_others_since(self, sender: Sender) -> bool:
-        accepted_s = self.health.accepted_at_s
-        return any(culprit.refused_at_s < accepted_s for culprit in sender.culprits)
+    def _took_others_since(self, culprit: Culprit) -> bool:
+        return culprit.refused_at_s < self.health.accepted_at_s
 
     def _place(self, sender: Sender, now_s: float) -> list[Outcome]:
         ended = self.lineup.place(sender, now_s)

@@ -79,6 +79,8 @@ class Health:
             return math.inf
         if self.doubtful:
             pace_s = FRESH_PROBE_S if fresh else HOLD_PROBE_S
+            if self.hold is None and self.out(now_s):  # No answer shows anything of anybody.
+                pace_s = max(pace_s, OUTAGE_PROBE_S)
         else:
             pace_s = OUTAGE_PROBE_S if self.hold is None else HOLD_PROBE_S
         return max(now_s, self._started_at_s + pace_s)

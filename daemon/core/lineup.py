@@ -92,7 +92,7 @@ class Lineup:
             if sender.culprits and not sender.todo and not sender.wire:
                 if _culprits_due_s(sender) > now_s:
                     continue  # An old entry; the one of this time is still to come.
-                sender.retry_culprits()
+                sender.retry_culprits(lambda c: c.refused_at_s + HOLD_PROBE_S <= now_s)
             if sender.todo and sender.not_before_s <= now_s:
                 self._ready.setdefault(flush_id, sender)
 

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.core.model import Changes, CohortUpdate, Flush, Listed, Outcome, Refusal
-from daemon.core.plan import plan
+from daemon.core.plan import halves, plan
+
+# Failures in a row after which an update that broke off is halved.
+_SHRINK_AT_TRIES = frozenset({4, 8, 16, 32, 64, 128, 256, 512, 1024})
 
 # A refused batch may cost this many requests, then it pauses before it is searched on (G12).
 SEARCH_REQUESTS_MAX = 64
@@ -46,6 +49,8 @@ class Sender:
         self.trouble = ""  # The reason of the last failure, while there is one.
         self._searching = False
         self._search_requests = 0
+        self._shrunk = False
+        self._taken_since = 0  # Updates accepted since then, less those that have paid.
         self._refused: list[Refusal] = []
         self._refused_first: dict[int, tuple[CohortUpdate, float]] = {}
         self._listed: dict[int, tuple[CohortUpdate, Listed]] = {}  # By identity, so kept alive.
@@ -70,6 +75,7 @@ class Sender:
     def accept(self, attempt_id: int) -> CohortUpdate:
         """Braze has it."""
         self.tries, self.trouble, self.failing_since_s = 0, "", math.inf
+        self._taken_since += self._shrunk
         return self.wire.pop(attempt_id)
 
     def list(self, update: CohortUpdate, until_s: float) -> None:
@@ -79,6 +85,26 @@ class Sender:
     def put_back(self, attempt_id: int) -> None:
         """Try it again, in its place."""
         self.todo.appendleft(self.wire.pop(attempt_id))
+
+    def shrink(self) -> None:
+        """Halve an update when attempts have broken off so often that its size may be why.
+
+        Something on the way may reset what is too large for it, without a word. Where it is an
+        outage instead, doubling the tries between keeps the price to a few requests a flush: it
+        is the smallest update that is halved on, to find what gets through. Each update accepted
+        after that pays for halving another, without the tries.
+        """
+        if self._shrunk and self._taken_since > 0:
+            self._taken_since -= 1
+            update = self.todo[0]  # The one that has just broken off.
+        elif self.tries in _SHRINK_AT_TRIES:
+            self._shrunk = True
+            update = min((u for u in self.todo if len(u) > 1), key=len, default=self.todo[0])
+        else:
+            return
+        if len(update) > 1:
+            self.todo.remove(update)
+            self.todo.extendleft(reversed(halves(update)))
 
     def fail(self, reason: str, now_s: float, *, ours: bool) -> None:
         """Note a failure; `ours` when it is about this cohort, not about Braze."""
@@ -97,10 +123,15 @@ class Sender:
         _, first_s = self._refused_first.setdefault(id(update), (update, now_s))
         self.culprits.append(Culprit(update, now_s, detail, first_s))
 
-    def retry_culprits(self) -> None:
-        """Send them once more: what refused everything may be over."""
-        self.todo.extend(culprit.update for culprit in self.culprits)
-        self.culprits.clear()
+    def retry_culprits(self, is_due: Callable[[Culprit], bool] = lambda _: True) -> bool:
+        """Send those that are due once more, and tell if there were any: it may be over.
+
+        One refused only now stays: a second refusal right behind the first would say nothing new.
+        """
+        due = [culprit for culprit in self.culprits if is_due(culprit)]
+        self.culprits = [culprit for culprit in self.culprits if not is_due(culprit)]
+        self.todo.extend(culprit.update for culprit in due)
+        return bool(due)
 
     def refuse(self, update: CohortUpdate, reason: str, detail: str) -> None:
         """Braze will never take this part."""

@@ -5,9 +5,11 @@ The order of the steps is not a matter of taste; the architecture says what each
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from daemon.core.model import Partition
+from daemon.core.outlook import earliest_s
 from daemon.core.relay import Relay
 from daemon.intake.committer import Committer
 from daemon.intake.letters import Letters
@@ -18,7 +20,7 @@ from daemon.logs import event, get_logger
 _STEP_S = 0.05
 
 # An attempt on the wire ends by its own deadline; this is for the word of it to come over.
-_CONFIRM_S = 1.0
+CONFIRM_S = 1.0
 
 
 class Handover:
@@ -32,9 +34,11 @@ class Handover:
         committer: Committer,
         request_s: float,
     ) -> None:
+        self.stop_by_s = math.inf  # The process stops by then, whatever is being handed over.
         self._line = ports.line
         self._clock = ports.clock
         self._beat = ports.beat
+        self._outlook = ports.outlook
         self._relay = relay
         self._letters = letters
         self._committer = committer
@@ -48,13 +52,11 @@ class Handover:
     def revoke(self, partitions: Sequence[Partition], deadline_s: float) -> None:
         """Seal and finish what touches these, abandon the rest, commit, give them up.
 
-        One request's length is left before the deadline for what is on the wire by then.
+        One request's length is left before the deadline for what is on the wire by then. What
+        can't start before that is not waited for.
         """
         owned = [p for p in partitions if p in self._relay.tenures]
-        while self._clock() < deadline_s - self._request_s - _CONFIRM_S:
-            self._submit(owned)
-            if not self._relay.flushes_touching(owned) and not self._queued(owned):
-                break
+        while self._clock() < self._last_start_s(deadline_s) and self._finish(owned, deadline_s):
             self._wait(_STEP_S)
         self._abandon(owned, deadline_s)
         self._committer.commit_last(owned, self._clock())
@@ -62,7 +64,7 @@ class Handover:
 
     def lose(self, partitions: Sequence[Partition]) -> None:
         """Start nothing more for these and commit nothing: they may be another's already."""
-        self._abandon(partitions, self._clock() + self._request_s + _CONFIRM_S)
+        self._abandon(partitions, self._clock() + self._request_s + CONFIRM_S)
         self._give_up(partitions)
 
     def drop(self, partitions: Sequence[Partition]) -> None:
@@ -79,9 +81,24 @@ class Handover:
         self._committer.repeat(owned)
         self._give_up(owned)
 
-    def _submit(self, partitions: Sequence[Partition]) -> None:
-        for flush in self._relay.seal_partitions(partitions, self._clock()):
+    def _finish(self, partitions: Sequence[Partition], deadline_s: float) -> bool:
+        """Hand over what may leave; tell whether anything of these is worth waiting for."""
+        seen = None
+        if self._outlook is not None:
+            seen = self._outlook()
+            self._wait(0.0)  # Whatever had ended by then.
+        flushes = self._relay.seal_partitions(partitions, self._clock())
+        for flush in flushes:
             self._line.submit(flush)
+        if not self._relay.flushes_touching(partitions) and not self._queued(partitions):
+            return False
+        if seen is None or seen.busy or flushes:
+            return True
+        earliest = earliest_s(self._relay, seen, self._clock())
+        return earliest <= self._last_start_s(deadline_s)
+
+    def _last_start_s(self, deadline_s: float) -> float:
+        return self._by(deadline_s) - self._request_s - CONFIRM_S
 
     def _queued(self, partitions: Sequence[Partition]) -> bool:
         """Tell whether a window of theirs waits only for another flush of its cohort to end."""
@@ -99,8 +116,11 @@ class Handover:
             return
         self._log.warning(event.FLUSH_ABANDONED, flushes=len(touching))
         self._line.abandon(touching)
-        while self._relay.flushes_touching(partitions) and self._clock() < deadline_s:
+        while self._relay.flushes_touching(partitions) and self._clock() < self._by(deadline_s):
             self._wait(_STEP_S)
+
+    def _by(self, deadline_s: float) -> float:
+        return min(deadline_s, self.stop_by_s)
 
     def _give_up(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:

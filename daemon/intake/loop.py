@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from daemon.config.timing import REVOKE_MARGIN_S
 from daemon.core.model import Partition
+from daemon.core.outlook import Outlook, earliest_s
 from daemon.core.relay import Relay
 from daemon.formats.decode import Decoded, Decoder
 from daemon.intake.committer import Committer
-from daemon.intake.handover import Handover
+from daemon.intake.handover import CONFIRM_S, Handover
 from daemon.intake.letters import Letters, Ratio
 from daemon.intake.ownership import Ownership
 from daemon.intake.ports import Ports
@@ -88,6 +89,8 @@ class Intake:
         self._flights_since_s = -math.inf
         self._disagreed = 0
         self._superseded = 0
+        self._outlook = ports.outlook
+        self._seen: Outlook | None = None
 
     @property
     def request_s(self) -> float:
@@ -100,6 +103,8 @@ class Intake:
 
     def turn(self) -> int:
         """Do everything once. Return how many flushes were handed over."""
+        # Asked first: whatever had ended by then is taken in this turn.
+        self._seen = self._outlook() if self._outlook else None
         for polled in self._consumer.poll_runs(self._rules.poll_max, self._rules.tick_s):
             self.heard += 1
             self.heard_topics.add(polled.partition.topic)
@@ -113,7 +118,7 @@ class Intake:
                 self.ownership.fault(polled)
         now_s = self._clock()
         self.session.turn()
-        if not self.draining:  # Else nothing is begun, and no question delays the end.
+        if not self.draining:  # Who leaves begins nothing, and asks a broker nothing.
             self.ownership.turn(now_s)
         self._follow_positions()
         self._handover.finish_flushes()
@@ -245,16 +250,26 @@ class Intake:
 
     # The end.
 
-    def drained(self, handed_over: int) -> bool:
+    def drained(self, handed_over: int, last_start_s: float = -math.inf) -> bool:
         """Tell whether, while draining, nothing more is to be expected from another turn.
 
-        What Braze has taken is committed by then: the last commit alone may be refused while the
-        group rebalances, and what it covers would be delivered twice (G14).
+        What could start only after `last_start_s` is not waited for. What Braze has taken is
+        committed by then: the last commit alone may be refused while the group rebalances, and
+        what it covers would be delivered twice (G14).
         """
         if self.letters.waiting or not self.committer.done:
             return False
-        stuck = not handed_over and not self.relay.in_flight and self._line.capacity() > 0
-        return self.relay.idle or stuck
+        if self.relay.idle or handed_over:
+            return self.relay.idle
+        if self._seen is None:
+            return not self.relay.in_flight and self._line.capacity() > 0
+        return not self._seen.busy and last_start_s < earliest_s(
+            self.relay, self._seen, self._clock()
+        )
+
+    def stop_by(self, deadline_s: float) -> None:
+        """Let no hand-over keep the process from leaving by then; from any thread."""
+        self._handover.stop_by_s = deadline_s - LEAVE_S + CONFIRM_S
 
     def leave(self, deadline_s: float) -> None:
         """Give everything up and leave the group: what is not complete is replayed."""

@@ -103,6 +103,7 @@ class Ownership:
         """Start nothing more for these, and commit nothing."""
         self._metrics.rebalanced("lost", len(partitions))
         self._log.warning(event.PARTITIONS_LOST, partitions=[str(p) for p in partitions])
+        self.joined = False  # Until the group gives us something again, if it be nothing.
         self._handover.lose(partitions)
         self._forget(partitions)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daemon.core.line import Line
+from daemon.core.outlook import Outlook
 from daemon.kafka.records import ConsumerPort, Survey, Surveys
 from daemon.metrics import Metrics
 
@@ -29,3 +30,4 @@ class Ports:
     metrics: Metrics
     beat: Callable[[], None] = lambda: None  # Told in every turn and inside long waits: it lives.
     surveys: Surveys = field(default_factory=NoSurveys)
+    outlook: Callable[[], Outlook] | None = None  # When the sending side may start something.

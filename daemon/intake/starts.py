@@ -8,7 +8,7 @@ answer is `KafkaUnavailable`: the caller asks again later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -38,7 +38,14 @@ class FirstStart:
 class Starts:
     """Finds how to begin partitions; remembers which topics there were when the process began."""
 
-    def __init__(self, consumer: ConsumerPort, destination: Destination, first: FirstStart) -> None:
+    def __init__(
+        self,
+        consumer: ConsumerPort,
+        destination: Destination,
+        first: FirstStart,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._beat = beat  # Told between two questions: a slow broker is no dead daemon.
         self._consumer = consumer
         self._destination = destination
         self._first = first
@@ -103,14 +110,17 @@ class Starts:
         """
         if self._topics_before is not None and topic not in self._topics_before:
             return True
+        self._beat()
         every = [Partition(topic, number) for number in range(partitions)]
         return any(self._consumer.committed(every, self._ask_s).values())
 
     def _first_offset(self, partition: Partition, *, begun: bool) -> int:
+        self._beat()
         low, high = self._consumer.log_range(partition, self._ask_s)
         self.backfill_ends[partition] = high
         if begun or self._first.at == "earliest":
             return low
         if self._first.at == "latest":
             return high
+        self._beat()
         return self._consumer.offset_at(partition, self._first.timestamp_ms, self._ask_s)

@@ -58,6 +58,10 @@ class IntakeWatch:
         self._moved_s = -math.inf
         ports.metrics.pending_changes_limit.set(rules.pending_max)
 
+    def took(self, seconds: float) -> None:
+        """Note how long a turn of the intake took, its wait for records included."""
+        self._metrics.intake_turn.observe(seconds)
+
     def turn(self, now_s: float, *, held_elsewhere: bool) -> IntakeView | None:
         """Return a new picture when it is time for one.
 

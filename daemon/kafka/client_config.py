@@ -22,6 +22,11 @@ _DEFAULTS: Mapping[str, Any] = {
     "client.id": "cohortd",
     "socket.keepalive.enable": True,
     "socket.nagle.disable": True,
+    # What these add up to is how late a broker that is back is found again (G10): its 60 s for a
+    # request, 30 s for a connection and 10 s, half as much again, between tries are too much.
+    "socket.timeout.ms": 30_000,
+    "socket.connection.setup.timeout.ms": 10_000,
+    "reconnect.backoff.max.ms": 5_000,
 }
 
 _CONSUMER_DEFAULTS: Mapping[str, Any] = {
@@ -36,7 +41,7 @@ _CONSUMER_DEFAULTS: Mapping[str, Any] = {
     # A record damaged on the way is refused, not decoded.
     "check.crcs": True,
     # How long a topic that is new, or has new partitions, may go unseen.
-    "topic.metadata.refresh.interval.ms": 30_000,
+    "topic.metadata.refresh.interval.ms": 20_000,
 }
 
 _CONSUMER_FORCED: Mapping[str, Any] = {
@@ -85,17 +90,24 @@ _CONSUMER_ONLY = frozenset(
 
 def consumer_config(properties: Properties) -> dict[str, Any]:
     """Return what a `confluent_kafka.Consumer` of ours is made with."""
-    config = {**_DEFAULTS, **_CONSUMER_DEFAULTS, **properties, **_CONSUMER_FORCED}
+    config = {**_defaults(properties), **_CONSUMER_DEFAULTS, **properties, **_CONSUMER_FORCED}
     if config.get("group.protocol", "classic") == "consumer":
         return {name: value for name, value in config.items() if name not in _CLASSIC_ONLY}
     # Cooperative: a rebalance takes nothing from those who keep what they have.
     return {**config, "partition.assignment.strategy": "cooperative-sticky"}
 
 
+def _defaults(properties: Properties) -> dict[str, Any]:
+    """Return ours, but for one that a property of theirs would contradict."""
+    if "reconnect.backoff.ms" not in properties:
+        return dict(_DEFAULTS)
+    return {name: each for name, each in _DEFAULTS.items() if name != "reconnect.backoff.max.ms"}
+
+
 def admin_config(properties: Properties) -> dict[str, Any]:
     """Return what reaches the same cluster, without what only a consumer knows."""
     own = {name: value for name, value in properties.items() if name not in _CONSUMER_ONLY}
-    return {**_DEFAULTS, **own, "allow.auto.create.topics": False}
+    return {**_defaults(own), **own, "allow.auto.create.topics": False}
 
 
 def producer_config(properties: Properties) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 It owns the book of what was asked, and the sending. Answers come back in any order, late or never
 (a frozen coordinator keeps them until it thaws, measured), so each is matched by its content, and
 none is ever assumed. It upholds G7's last lock: nothing is sent for a partition not assigned to
-us. What may be committed of one that is, the caller knows.
+us, nor an offset below one sent before, since the broker would take both. What may be committed
+of what is ours, the caller knows.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from daemon.kafka.client_errors import error_of
 from daemon.kafka.records import Commit, CommitResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from collections.abc import Set as AbstractSet
 
-NOT_OURS = "_ASSIGNMENT_LOST"  # The error of a commit we refuse to send: librdkafka's own name.
+# The errors of commits that we refuse to send: librdkafka's own names.
+NOT_OURS = "_ASSIGNMENT_LOST"
+BACKWARDS = "_INVALID_ARG"
+
 SILENT_AFTER_S = 5.0  # A coordinator that owes an answer this long is not waited for.
 FORGOTTEN_AFTER_S = 90.0  # Longer than librdkafka itself waits for a coordinator (60 s, measured).
 
@@ -93,6 +97,7 @@ class CommitSender:
         self._book = book
         self._assigned = assigned
         self._clock = clock
+        self._reached: dict[Partition, int] = {}  # The highest offset sent while it is ours.
 
     def results(self) -> list[CommitResult]:
         """Return the answers that came since the last call."""
@@ -105,10 +110,10 @@ class CommitSender:
     def send(self, commits: Sequence[Commit]) -> None:
         """Send without waiting; the book has the answers."""
         now_s = self._clock()
-        for commit in commits:
-            if commit.partition not in self._assigned:
-                self._book.refused(_not_ours(commit))
-        for ours in self._by_topic(commits):
+        good, refused = self._sift(commits)
+        for result in refused:
+            self._book.refused(result)
+        for ours in _by_topic(good):
             try:
                 self._client.commit(offsets=_listed(ours), asynchronous=True)
             except KafkaException as exception:
@@ -124,10 +129,8 @@ class CommitSender:
         if owed_s > SILENT_AFTER_S:
             detail = f"not sent: the coordinator has not answered for {owed_s:.0f} s"
             return [CommitResult(commit, "_TIMED_OUT", detail) for commit in commits]
-        results = [
-            _not_ours(commit) for commit in commits if commit.partition not in self._assigned
-        ]
-        for ours in self._by_topic(commits):
+        good, results = self._sift(commits)
+        for ours in _by_topic(good):
             try:
                 answers = self._client.commit(offsets=_listed(ours), asynchronous=False)
             except KafkaException as exception:
@@ -137,12 +140,33 @@ class CommitSender:
             results += [_result(commit, errors[commit.partition.number]) for commit in ours]
         return results
 
-    def _by_topic(self, commits: Sequence[Commit]) -> Iterator[list[Commit]]:
-        topics: dict[str, list[Commit]] = {}
+    def forget(self, partition: Partition) -> None:
+        """It is no longer ours: where another owner takes it, nobody here knows."""
+        self._reached.pop(partition, None)
+
+    def _sift(self, commits: Sequence[Commit]) -> tuple[list[Commit], list[CommitResult]]:
+        """Return what may be sent, and the answers to what may not."""
+        good: list[Commit] = []
+        refused: list[CommitResult] = []
         for commit in commits:
-            if commit.partition in self._assigned:
-                topics.setdefault(commit.partition.topic, []).append(commit)
-        yield from topics.values()
+            reached = self._reached.get(commit.partition, 0)
+            if commit.partition not in self._assigned:
+                detail = f"{commit.partition} is not assigned to this member"
+                refused.append(CommitResult(commit, NOT_OURS, detail))
+            elif commit.offset < reached:
+                detail = f"{commit.offset} is below {reached}, which was committed before"
+                refused.append(CommitResult(commit, BACKWARDS, detail))
+            else:
+                self._reached[commit.partition] = commit.offset
+                good.append(commit)
+        return good, refused
+
+
+def _by_topic(commits: Sequence[Commit]) -> Iterable[list[Commit]]:
+    topics: dict[str, list[Commit]] = {}
+    for commit in commits:
+        topics.setdefault(commit.partition.topic, []).append(commit)
+    return topics.values()
 
 
 def _key(commit: Commit) -> _Key:
@@ -153,10 +177,6 @@ def _result(commit: Commit, error: KafkaError | None) -> CommitResult:
     if error is None:
         return CommitResult(commit)
     return CommitResult(commit, error.name(), error.str())
-
-
-def _not_ours(commit: Commit) -> CommitResult:
-    return CommitResult(commit, NOT_OURS, f"{commit.partition} is not assigned to this member")
 
 
 def _listed(commits: Sequence[Commit]) -> list[TopicPartition]:

@@ -2,8 +2,7 @@
 
 It owns the only consumer of the process and is called by one thread: the client lets one call in
 at a time, and a second thread would starve for seconds (measured). It knows partitions and
-offsets, never what a record means, nor what may be committed; it upholds G7's last lock: nothing
-is committed for a partition that is not assigned to us.
+offsets, never what a record means, nor what may be committed; `commits` has G7's last lock.
 """
 
 from __future__ import annotations
@@ -291,6 +290,7 @@ class KafkaConsumer:
         for partition in partitions:
             self._reading.end(partition)
             self._committed.pop(partition, None)
+            self._committer.forget(partition)
 
     def _raise_failure(self) -> None:
         failure, self._failure = self._failure, None

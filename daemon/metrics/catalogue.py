@@ -15,6 +15,7 @@ Scope: TypeAlias = Literal["replica", "worst", "least", "workspace"]
 PREFIX: Final = "cohortd_"
 LATENCY_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600)
 REQUEST_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+TURN_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 SIZE_BUCKETS: Final = (1, 10, 50, 100, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
 _ADD_UP: dict[Scope, str] = {
@@ -149,6 +150,11 @@ _KAFKA: Final = (
         "last_poll_timestamp_seconds",
         "Unix time when Kafka was last polled; 0: never yet.",
         scope="least",
+    ),
+    _histogram(
+        "intake_turn_seconds",
+        "Seconds of one turn of the intake loop; only handing partitions over may take long.",
+        TURN_BUCKETS,
     ),
 )
 

@@ -95,6 +95,7 @@ class Instruments:
         self.unclean_handovers = self._counter("unclean_handovers_total")
         self.barrier_opened = self._counter("barrier_opened_total")
         self.last_poll = self._gauge("last_poll_timestamp_seconds")
+        self.intake_turn = self._histogram("intake_turn_seconds")
 
     def _make_process(self) -> None:
         self.config_info = self._gauge("config_info")

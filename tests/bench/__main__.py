@@ -7,8 +7,6 @@
 Exit code 1 when a final state at the simulator was not the fold of the log.
 """
 
-# ruff: noqa: T201 - It speaks to people on stdout.
-
 from __future__ import annotations
 
 import argparse

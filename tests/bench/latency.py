@@ -4,8 +4,6 @@ Each event names a member of its own, so the simulator's history says when it wa
 producer's clock and the simulator's are one: both run on this machine.
 """
 
-# ruff: noqa: T201 - It speaks to people on stdout.
-
 from __future__ import annotations
 
 import bisect

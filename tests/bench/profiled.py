@@ -6,8 +6,6 @@ come since to the frames it stands in. Time inside C counts for the Python line 
 librdkafka's own threads are the rest of the process.
 """
 
-# ruff: noqa: T201 - It speaks to people on stdout.
-
 from __future__ import annotations
 
 import json

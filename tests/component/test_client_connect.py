@@ -90,6 +90,35 @@ def test_a_slow_resolver_holds_neither_the_attempt_nor_the_loop(
     asyncio.run(scenario())
 
 
+def test_a_name_is_resolved_anew_for_each_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_: object, **__: object) -> list[tuple[object, ...]]:
+        if not ports:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        stream = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(*stream, ("127.0.0.1", ports[-1]))]
+
+    async def scenario() -> None:
+        endpoint = Endpoint("http://braze.test", "acme", request_timeout_s=10)
+        client = BrazeClient(endpoint, lambda: KEYS)
+        async with serving(saying(OK)) as old, serving(saying(OK)) as new:
+            monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+            unknown = await send(client)
+            ports.append(old.port)
+            first = await send(client)
+            ports.append(new.port)
+            async with asyncio.timeout(10):
+                while new.connections == 0:  # The old server closes what was kept, soon.
+                    second = await send(client)
+            await client.aclose()
+
+        assert (unknown.sent, unknown.reason) == (Sent.UNSENT, "connect")
+        assert (first.reason, second.reason) == ("ok", "ok")
+
+    ports: list[int] = []
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("first_is", ["refusing", "silent"])
 def test_another_address_of_the_name_is_tried(
     first_is: str, monkeypatch: pytest.MonkeyPatch

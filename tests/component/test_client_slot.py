@@ -203,20 +203,22 @@ def test_a_closed_client_leaves_no_connection() -> None:
     asyncio.run(scenario())
 
 
-def test_a_redirects_target_is_never_asked() -> None:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirects_target_is_never_asked(status: int) -> None:
     async def scenario() -> None:
         async with serving(hang) as elsewhere:
             location = b"Location: http://127.0.0.1:%d/partners\r\n" % elsewhere.port
 
             async def behave(reader: Reader, writer: Writer) -> None:
                 await whole_request(reader)
-                writer.write(body(b"307 There", b"", location))
+                writer.write(body(b"%d There" % status, b"", location))
                 await reader.read()
 
             async with serving(behave) as server, client_of(server.port) as client:
                 answer = await send(client)
 
             assert (answer.verdict, answer.reason) == (Verdict.BLOCKED, "redirect")
+            assert "canary" not in repr(answer)
             assert elsewhere.connections == 0
 
     asyncio.run(scenario())

@@ -6,10 +6,8 @@ import asyncio
 import os
 import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ import pytest
 from daemon.braze.client import BrazeClient, Endpoint
 from daemon.braze.transport import tls_context
 from daemon.core.verdict import Answer, Sent, Verdict
+from tests.support.certificates import Authority, Certificate, self_signed
 from tests.support.raw_servers import (
     KEYS,
     OK,
@@ -37,42 +36,24 @@ pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="makes i
 A, R, B = Verdict.ACCEPTED, Verdict.RETRY, Verdict.BLOCKED
 
 
-@dataclass(frozen=True)
-class Certificate:
-    """A self-signed certificate, which is its own authority."""
-
-    file: Path
-    key: Path
-
-    def server(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.file, self.key)
-        return context
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("certificates")
 
 
-def make(folder: Path, host: str) -> Certificate:
-    made = Certificate(folder / f"{host}.pem", folder / f"{host}.key")
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-        f" -subj /CN={host} -addext subjectAltName=DNS:{host} -out {made.file} -keyout {made.key}"
-    )
-    subprocess.run(command.split(), check=True, capture_output=True)
-    return made
+@pytest.fixture(scope="module")
+def authority(folder: Path) -> Authority:
+    return Authority(folder)
 
 
 @pytest.fixture(scope="module")
 def good(folder: Path) -> Certificate:
-    return make(folder, "localhost")
+    return self_signed(folder, "localhost")
 
 
 @pytest.fixture(scope="module")
 def other(folder: Path) -> Certificate:
-    return make(folder, "other.example")
+    return self_signed(folder, "other.example")
 
 
 @asynccontextmanager
@@ -117,16 +98,24 @@ def test_a_verified_server_is_served_over_one_connection(good: Certificate) -> N
 
 @pytest.mark.parametrize(
     ("case", "says"),
-    [("self-signed", "self-signed"), ("wrong host", "other.example' | not valid for 'localhost'")],
+    [
+        ("self-signed", "self-signed"),
+        ("wrong host", "other.example' | not valid for 'localhost'"),
+        ("expired", "expired"),
+    ],
 )
 def test_a_certificate_we_cannot_verify_blocks_before_anything_is_sent(
-    case: str, says: str, good: Certificate, other: Certificate
+    case: str, says: str, good: Certificate, other: Certificate, authority: Authority
 ) -> None:
     async def behave(reader: Reader, writer: Writer) -> None:
         received.append(await reader.read())
 
     async def scenario() -> None:
-        shown, trusted = (good, None) if case == "self-signed" else (other, other.file)
+        shown, trusted = {
+            "self-signed": (good, None),
+            "wrong host": (other, other.file),
+            "expired": (authority.issue("localhost", days=-1), authority.file),
+        }[case]
         async with (
             serving(behave, shown.server()) as server,
             client_of(server.port, trusted) as client,

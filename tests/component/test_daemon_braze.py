@@ -42,6 +42,7 @@ def test_a_refused_key_holds_everything_until_its_file_is_corrected(
     daemon.wait_until_ready()
     wait_until("the offset follows", lambda: stage.committed_offset() == 1)
     assert daemon.log_lines("secret_reloaded")
+    assert daemon.status()["counters"]["dead_letters"] == 0
     assert daemon.terminate() == 0
 
 

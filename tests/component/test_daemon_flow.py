@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daemon.core.model import Alias, Device
+from tests.support.processes import wait_until
 from tests.support.stage import add, remove
 
 if TYPE_CHECKING:
@@ -78,3 +79,44 @@ def test_a_thousand_members_go_into_full_requests_and_each_only_once(wide_stage:
     assert len(delivered) == len(set(delivered))
     requests = [len(request) for request in stage.simulator.history() if len(request)]
     assert max(requests) == 1_000
+
+
+def test_the_same_text_as_three_kinds_is_three_members_each_delivered_once(stage: Stage) -> None:
+    alias, device = Alias("same", "same"), Device("same")
+    stage.produce(
+        add("vip", "same"),
+        add("vip", alias={"name": "same", "label": "same"}),
+        add("vip", device_id="same"),
+    )
+    stage.start()
+    stage.wait_members(vip={"same", alias, device})
+
+    stage.produce(remove("vip", device_id="same"))
+
+    stage.wait_members(vip={"same", alias})
+    assert sorted(stage.deliveries(), key=repr) == sorted(
+        [
+            ("vip", "same", True),
+            ("vip", alias, True),
+            ("vip", device, True),
+            ("vip", device, False),
+        ],
+        key=repr,
+    )
+
+
+def test_the_order_of_offsets_counts_and_no_timestamp(stage: Stage) -> None:
+    later_ms, earlier_ms = 1_900_000_000_000, 1_000_000_000_000
+    stage.start()
+    stage.produce(add("vip", "in-one-window", occurred_at=later_ms), timestamp=later_ms)
+    stage.produce(remove("vip", "in-one-window", occurred_at=earlier_ms), timestamp=earlier_ms)
+    stage.produce(remove("vip", "in-two", occurred_at=later_ms), timestamp=later_ms)
+    stage.produce(add("vip", "witness"))
+    stage.wait_members(vip={"witness"})
+
+    stage.produce(add("vip", "in-two", occurred_at=earlier_ms), timestamp=earlier_ms)
+
+    stage.wait_members(vip={"witness", "in-two"})
+    states = [is_add for _, member, is_add in stage.deliveries() if member == "in-two"]
+    assert states == [False, True]
+    wait_until("the offset follows", lambda: stage.committed_offset() == 5)

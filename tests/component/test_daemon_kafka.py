@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import time
 from typing import TYPE_CHECKING
 
+from tests.support.mock_cluster import Api
 from tests.support.processes import free_port, wait_until
 from tests.support.stage import CONSUMER_PROTOCOL, add
 from tests.support.topics import unique
 
 if TYPE_CHECKING:
+    from tests.support.daemon import DaemonProcess
     from tests.support.mock_cluster import MockCluster
     from tests.support.stage import Stage
 
 UNKNOWN_TOPIC = 3
+FENCED_INSTANCE_ID = 82
+
+# How long a broker is away: long enough for every wait between two tries to reach its longest.
+AWAY_S = float(os.environ.get("OUTAGE_S", "20"))
 
 
 def test_a_missing_topic_is_one_line_and_flows_once_it_is_there(
@@ -167,3 +175,47 @@ def test_a_broker_that_does_not_tell_the_session_is_a_hold_that_names_the_settin
     assert stage.simulator.cohorts() == {}
     stage.start({**newer, "kafka.session_timeout": "12s"})
     stage.wait_members(vip={"u1"})
+
+
+def test_within_30_seconds_of_a_brokers_return_there_is_progress(
+    stage: Stage, mock: MockCluster
+) -> None:
+    daemon = stage.start()
+    stage.produce(add("vip", "u1"))
+    stage.wait_members(vip={"u1"})
+    mock.set_down()
+    gone_at_s = time.monotonic()
+    wait_until("it is away for long", lambda: _alive_until(daemon, gone_at_s + AWAY_S), 600.0)
+    mock.set_up()
+    back_at_s = time.monotonic()
+
+    stage.produce(add("vip", "u2"))
+    stage.wait_members(vip={"u1", "u2"}, timeout_s=60.0)
+
+    took_s = time.monotonic() - back_at_s
+    print(f"progress {took_s:.1f} s after a broker that was away for {AWAY_S:.0f} s")
+    assert took_s < 30.0
+    wait_until("the offset follows", lambda: stage.committed_offset() == 2)
+
+
+def _alive_until(daemon: DaemonProcess, until_s: float) -> bool:
+    assert daemon.get("/livez")[0] == 200
+    return time.monotonic() >= until_s
+
+
+def test_a_fatal_error_of_the_client_ends_the_process_at_once(
+    stage: Stage, mock: MockCluster
+) -> None:
+    daemon = stage.start()
+    stage.produce(add("vip", "u1"))
+    stage.wait_members(vip={"u1"})
+
+    mock.fail_next(Api.HEARTBEAT, [FENCED_INSTANCE_ID])
+    begun_s = time.monotonic()
+
+    assert daemon.wait() == 1
+    assert time.monotonic() - begun_s < 10.0
+    assert "gave up" in daemon.log_lines("daemon_crashed")[0]["error"]
+    stage.produce(add("vip", "u2"))
+    stage.start()
+    stage.wait_members(vip={"u1", "u2"}, timeout_s=45.0)

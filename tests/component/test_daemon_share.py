@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -61,3 +62,24 @@ def test_one_without_a_partition_stands_by_and_takes_over(stage: Stage) -> None:
     stage.wait_members(vip={"u1", "u2"})
     assert len(stage.deliveries()) == 2
     wait_until("the offset follows", lambda: stage.committed_offset() == 2)
+
+
+def test_a_rebalance_does_not_wait_for_what_can_not_be_sent(wide_stage: Stage) -> None:
+    stage = wide_stage
+    stage.simulator.set_faults("status=429,reset=600,endpoint=users")
+    first = stage.start()
+    first.wait_until_assigned(4)
+    for partition in range(4):
+        stage.produce(add(f"c{partition}", "u1"), partition=partition)
+    first.wait_for_reason("quota")
+
+    second = stage.start()
+
+    revoked = first.wait_for_line("partitions_revoked")
+    taken = second.wait_for_line("partition_started")
+    assert _at(taken) - _at(revoked) < 6.0  # The hand-over's own deadline comes after 9 s.
+    stage.simulator.set_faults()
+
+
+def _at(line: dict[str, Any]) -> float:
+    return datetime.fromisoformat(line["timestamp"]).timestamp()

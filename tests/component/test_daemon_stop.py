@@ -83,6 +83,7 @@ def test_a_second_sigterm_does_not_wait_for_what_hangs(stage: Stage) -> None:
     assert daemon.wait() == 0
     assert time.monotonic() - begun_s < 10.0
     assert daemon.log_lines("shutdown_hurried")
+    assert len(daemon.log_lines("drain_started")) == 1
     offset, mark = stage.committed()[0]
     assert offset == 0  # Nobody has said that Braze took it.
     assert not mark.clean

@@ -148,6 +148,19 @@ def test_partitions_that_go_before_they_were_begun_are_forgotten() -> None:
     assert not scene.ownership.assigned
 
 
+def test_who_has_lost_its_partitions_is_no_member_until_the_group_says_so() -> None:
+    scene = Scene()
+    scene.ownership.on_assign([P])
+    assert scene.ownership.joined
+
+    scene.ownership.on_lost([P])
+    assert not scene.ownership.joined
+    assert not scene.ownership.assigned
+
+    scene.ownership.on_assign([])
+    assert scene.ownership.joined
+
+
 def test_nothing_is_begun_before_a_survey_that_was_asked_for_after_the_assignment() -> None:
     scene = Scene()
     scene.now_s = 1.0

@@ -88,6 +88,28 @@ def test_nothing_is_committed_for_a_partition_of_another(cluster: Cluster) -> No
     assert (found.offset, found.metadata) == (2, "theirs")
 
 
+def test_nothing_is_committed_backwards(cluster: Cluster) -> None:
+    topic = cluster.topic()
+    at = Partition(topic, 0)
+    cluster.produce(topic, [b"a", b"b", b"c"])
+    member = cluster.member(topic)
+    member.join(1)
+    good = Commit(at, 2, "good")
+    member.consumer.commit([good])
+    assert answers(member, 1) == [CommitResult(good)]
+    member.results.clear()
+
+    back = Commit(at, 1, "back")
+    member.consumer.commit([back])
+    at_once = member.consumer.commit_now([back])
+
+    assert [result.error for result in answers(member, 1)] == ["_INVALID_ARG"]
+    assert [result.error for result in at_once] == ["_INVALID_ARG"]
+    found = member.consumer.committed([at], 10)[at]
+    assert found is not None
+    assert (found.offset, found.metadata) == (2, "good")
+
+
 def test_one_topic_that_fails_does_not_fail_another(cluster: Cluster) -> None:
     if not cluster.real:
         pytest.skip("the mock cluster does not limit metadata")
@@ -127,8 +149,37 @@ def test_the_last_commit_is_made_inside_the_revocation(cluster: Cluster) -> None
     assert successor.values[at] == [b"c"]
 
 
+@pytest.mark.parametrize("code", [KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID])
+def test_a_last_commit_that_is_refused_leaves_the_offset_as_it_was(
+    mock: MockCluster, code: int
+) -> None:
+    cluster = Cluster(mock.bootstrap, "classic", mock)
+    topic, group = cluster.topic(), unique("group")
+    at = Partition(topic, 0)
+    cluster.produce(topic, [b"a", b"b", b"c"])
+    member = cluster.member(topic, group=group)
+    member.join(1)
+    member.consumer.commit([Commit(at, 1, "open")])
+    answers(member, 1)
+    results: list[CommitResult] = []
+
+    def last_commit(partitions: Sequence[Partition]) -> None:
+        mock.fail_next(Api.OFFSET_COMMIT, [code])
+        results.extend(member.consumer.commit_now([Commit(at, 3, "clean") for at in partitions]))
+
+    member.revoking = last_commit
+    member.consumer.close()
+    successor = cluster.member(topic, group=group)
+    successor.join(1)
+
+    assert [result.error for result in results] == [KafkaError(code).name()]
+    assert successor.consumer.committed([at], 10)[at] == Committed(1, "open", 0)
+    cluster.close()
+
+
 REFUSALS = [
     KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.STALE_MEMBER_EPOCH,
     KafkaError.UNKNOWN_MEMBER_ID,
     KafkaError.OFFSET_METADATA_TOO_LARGE,
     KafkaError.GROUP_AUTHORIZATION_FAILED,

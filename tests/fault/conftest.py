@@ -1,4 +1,4 @@
-"""Stages on real brokers, which may be broken; a test here is about one row of the faults."""
+"""Stages on a mock cluster and on real brokers; a test here is about one row of the faults."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.component.conftest import stage, wide_stage
 from tests.integration.conftest import each_stage, real_stage
 from tests.support.flips import PARTITIONS
 from tests.support.stage import CONSUMER_PROTOCOL, SHORT, Stage, stage_at
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     from tests.support.brokers import KafkaServer
     from tests.support.kafka_cluster import KafkaCluster
 
-__all__ = ["each_stage", "real_stage"]
+__all__ = ["each_stage", "real_stage", "stage", "wide_stage"]
+
+# What the fleets' tests are made for: a topic wide enough to be shared out.
+_WIDE = 12
+_TIMINGS = {"classic": SHORT, "consumer": CONSUMER_PROTOCOL}
 
 
 @pytest.fixture
@@ -27,6 +32,24 @@ def newer_stage(kafka: str, tmp_path: Path) -> Iterator[Stage]:
     """Return a stage with one partition, for a group of the newer protocol."""
     with stage_at(kafka, tmp_path, _creator(kafka), timing=CONSUMER_PROTOCOL) as stage:
         yield stage
+
+
+@pytest.fixture
+def wide_stage_of_12(kafka: str, tmp_path: Path) -> Iterator[Stage]:
+    """Return a stage with twelve partitions, for a group of the classic protocol."""
+    with stage_at(kafka, tmp_path, _creator(kafka), partitions=_WIDE) as stage:
+        yield stage
+
+
+@pytest.fixture(params=["classic", "consumer"])
+def each_wide_stage(request: pytest.FixtureRequest, kafka: str, tmp_path: Path) -> Iterator[Stage]:
+    """Return such a stage for either protocol; a test that asks for it runs twice."""
+    timing = _TIMINGS[request.param]
+    with stage_at(kafka, tmp_path, _creator(kafka), partitions=_WIDE, timing=timing) as stage:
+        yield stage
+
+
+# Stages whose broker, or the wire to it, may be broken.
 
 
 @pytest.fixture
@@ -48,8 +71,7 @@ def proxy(kafka_server: KafkaServer) -> Iterator[TcpProxy]:
 @pytest.fixture
 def three_stage(kafka_three: KafkaCluster, tmp_path: Path) -> Iterator[Stage]:
     """Return a stage with four partitions of three replicas each."""
-    create = _creator(kafka_three.bootstrap, replicas=3)
-    bootstrap = kafka_three.bootstrap
+    bootstrap, create = kafka_three.bootstrap, _creator(kafka_three.bootstrap, replicas=3)
     with stage_at(bootstrap, tmp_path, create, partitions=PARTITIONS) as stage:
         yield stage
 
@@ -59,9 +81,20 @@ def each_three_stage(
     request: pytest.FixtureRequest, kafka_three: KafkaCluster, tmp_path: Path
 ) -> Iterator[Stage]:
     """Return such a stage for either protocol; a test that asks for it runs twice."""
-    timing = SHORT if request.param == "classic" else CONSUMER_PROTOCOL
-    create, bootstrap = _creator(kafka_three.bootstrap, replicas=3), kafka_three.bootstrap
+    timing = _TIMINGS[request.param]
+    bootstrap, create = kafka_three.bootstrap, _creator(kafka_three.bootstrap, replicas=3)
     with stage_at(bootstrap, tmp_path, create, partitions=PARTITIONS, timing=timing) as stage:
+        yield stage
+
+
+@pytest.fixture(params=["classic", "consumer"])
+def each_wide_three_stage(
+    request: pytest.FixtureRequest, kafka_three: KafkaCluster, tmp_path: Path
+) -> Iterator[Stage]:
+    """Return a stage with twelve such partitions for either protocol, for a fleet."""
+    timing = _TIMINGS[request.param]
+    bootstrap, create = kafka_three.bootstrap, _creator(kafka_three.bootstrap, replicas=3)
+    with stage_at(bootstrap, tmp_path, create, partitions=_WIDE, timing=timing) as stage:
         yield stage
 
 

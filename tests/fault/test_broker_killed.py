@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from tests.support.flips import PARTITIONS, Flips
 from tests.support.processes import wait_until
-from tests.support.report import report
 
 if TYPE_CHECKING:
     from tests.support.brokers import KafkaServer
@@ -35,7 +34,7 @@ def test_row_28_the_only_broker_is_killed_and_comes_back(
     flips.produce(100)
 
     stage.wait_members(flips.members(), timeout_s=BACK_S)
-    report(f"caught up {time.monotonic() - back_s:.1f} s after the broker was back")
+    print(f"caught up {time.monotonic() - back_s:.1f} s after the broker was back")
     flips.settle()
     daemon.wait_until_ready()
     assert daemon.terminate() == 0
@@ -60,7 +59,7 @@ def test_row_27_the_coordinator_of_the_group_is_killed(
         return any(after[number][0] > before[number][0] for number in before)
 
     flips.produce_until("commits are taken again", moved, BACK_S)
-    report(f"commits were taken {time.monotonic() - killed_s:.1f} s after the kill")
+    print(f"commits were taken {time.monotonic() - killed_s:.1f} s after the kill")
     flips.settle()
     assert kafka_three.coordinator(stage.group) != victim
     assert daemon.terminate() == 0
@@ -79,7 +78,7 @@ def test_row_28_leaders_are_killed_one_after_the_other(
         killed_s = time.monotonic()
         flips.produce(100)
         stage.wait_members(flips.members(), timeout_s=BACK_S)
-        report(f"caught up {time.monotonic() - killed_s:.1f} s after node {victim} was killed")
+        print(f"caught up {time.monotonic() - killed_s:.1f} s after node {victim} was killed")
         kafka_three.heal()
 
     flips.settle()

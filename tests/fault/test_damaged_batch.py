@@ -12,7 +12,6 @@ import pytest
 
 from tests.support.offsets_command import offsets
 from tests.support.processes import wait_until
-from tests.support.report import report
 from tests.support.stage import add
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ def test_row_41_a_damaged_batch_met_first_may_end_the_process_and_is_never_passe
 
 def _has_met_damage(daemon: DaemonProcess) -> bool:
     if daemon.returncode is not None:
-        report(f"the process ended with {daemon.returncode}: {daemon.output().splitlines()[-1]}")
+        print(f"the process ended with {daemon.returncode}: {daemon.output().splitlines()[-1]}")
         assert daemon.returncode == -signal.SIGABRT
         return True
     return "partition_parked" in daemon.output()

@@ -8,7 +8,6 @@ import time
 from confluent_kafka import Producer
 
 from tests.support import topics
-from tests.support.report import report
 from tests.support.stage import Stage, add
 
 # How long the transaction may stay open; over 60 s a process that stood still would have ended.
@@ -45,7 +44,7 @@ def test_row_35_a_hung_transaction_is_lag_and_no_exit(one_stage: Stage) -> None:
     stage.wait_members(
         vip={"before", "behind", "elsewhere"}, timeout_s=HUNG_S + _LOOKED_FOR_S + 30.0
     )
-    report(f"read on {time.monotonic() - hung_s:.1f} s after the transaction hung")
+    print(f"read on {time.monotonic() - hung_s:.1f} s after the transaction hung")
     daemon.wait_for("no lag is left", lambda status: status["partitions"][0]["lag"] == 0)
     assert daemon.terminate() == 0
     assert stage.committed_offset() == 4  # Three records and the end of the transaction.

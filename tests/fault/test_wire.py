@@ -12,7 +12,6 @@ from confluent_kafka.admin import AdminClient
 from tests.support.flips import PARTITIONS, Flips
 from tests.support.mock_cluster import Api
 from tests.support.processes import wait_until
-from tests.support.report import report
 from tests.support.stage import add
 from tests.support.tcp_proxy import SILENT, Wire
 from tests.support.topics import TIMEOUT_S
@@ -70,7 +69,7 @@ def test_row_36_when_the_broker_falls_silent_sending_stops_with_the_lease_and_go
     assert stopped_after_s < LEASE_S + ARRIVING_S < waited_s - 1.0
     stage.simulator.set_faults()
     stage.wait_members({name: {"u1"} for name in names}, timeout_s=BACK_S)
-    report(
+    print(
         f"sending stopped {stopped_after_s:.1f} s after the silence began, and all was at Braze"
         f" {time.monotonic() - back_s:.1f} s after it ended"
     )
@@ -113,7 +112,7 @@ def test_row_37_a_bad_wire_makes_it_slower_and_nothing_else(
     flips.settle(timeout_s=60.0)
 
     took_s, count = time.monotonic() - began_s, sum(flips.ends.values())
-    report(f"{count} records in {took_s:.1f} s, {proxy.resets} connections reset")
+    print(f"{count} records in {took_s:.1f} s, {proxy.resets} connections reset")
     assert proxy.connections > 0  # It went through the wire at all.
     assert not daemon.log_lines("frontier_stuck")
     proxy.clear()

@@ -11,6 +11,9 @@ from tests.simulation.oracle import Oracle, Request
 from tests.simulation.scenario import REQUEST_S, SETTLE_S, UNIX_0_S
 from tests.simulation.world import World
 
+_REFUSED = ("refused", "refused", "too_large")
+# What Braze may have applied, or may still apply, whatever the daemon makes of it.
+_UNCLEAR = frozenset({"queued", "server_error", "request_timeout", "timeout", "reset"})
 _OUTAGES = ("server_error", "request_timeout", "timeout", "reset", "connect", "unsent_reset")
 
 
@@ -23,8 +26,23 @@ class Weather:
     not_found_until_s: float = 0.0
     slow_until_s: float = 0.0
     quota_until_s: float = 0.0
+    refuse_from_s: float = 0.0
+    refuse_until_s: float = 0.0
     locked: str = ""
     locked_until_s: float = 0.0
+    unknown: str = ""
+    unknown_until_s: float = 0.0
+
+    def refuse_all(self, from_s: float, until_s: float) -> None:
+        """Answer 400 to everything, from when nothing is under way that was taken before."""
+        self.outage_until_s = max(self.outage_until_s, from_s)
+        self.refuse_from_s, self.refuse_until_s = from_s, until_s
+
+    def clear(self) -> None:
+        """All is well."""
+        self.outage_until_s = self.unauthorized_until_s = self.not_found_until_s = 0.0
+        self.slow_until_s = self.quota_until_s = self.refuse_until_s = 0.0
+        self.locked_until_s = self.unknown_until_s = 0.0
 
 
 class Braze:
@@ -48,7 +66,7 @@ class Braze:
         if kind == "timeout":
             latency_s = REQUEST_S
         answer = self._answer(kind)
-        ambiguous = answer.ambiguous
+        ambiguous = kind in _UNCLEAR
         self._apply_some_time(request, kind, latency_s)
 
         def end() -> None:
@@ -60,7 +78,9 @@ class Braze:
         if kind != "ok":
             self._world.sometimes(f"answer_{kind}")
             self._world.note("fate", cohort, kind)
-        if kind == "refused" and request is not None and len(request.changes) > 1:
+        if kind in ("locked", "not_found", *_REFUSED):
+            self._oracle.said_no(cohort)
+        if kind in _REFUSED and request is not None and len(request.changes) > 1:
             self._world.sometimes("bisection")
 
     def orphaned(self, requests: Iterable[Request]) -> None:
@@ -80,23 +100,32 @@ class Braze:
             return said
         world = self._world
         if request is not None and not world.plan.refused.isdisjoint(request.changes):
-            return "refused"
+            return world.rng.choice(_REFUSED)
         if not world.healed and world.chance(world.plan.ambiguous):
             return world.rng.choice((*_OUTAGES, "queued", "queued"))
         return "ok"
 
     def _said_by_weather(self, cohort: str) -> str:
         weather, rng, now_s = self.weather, self._world.rng, self._world.now
-        if now_s < weather.outage_until_s and rng.random() < 0.9:
+        refusing_soon = now_s < weather.refuse_from_s <= weather.refuse_until_s
+        if now_s < weather.outage_until_s and (refusing_soon or rng.random() < 0.9):
             return rng.choice(_OUTAGES)
+        if weather.refuse_from_s <= now_s < weather.refuse_until_s:
+            return "refused"
         if now_s < weather.quota_until_s:
             return "rate_limited"
         if now_s < weather.unauthorized_until_s:
-            return "unauthorized"
+            return rng.choice(("unauthorized", "forbidden"))
         if now_s < weather.not_found_until_s and rng.random() < 0.9:
             return "not_found"
+        return self._said_of(cohort)
+
+    def _said_of(self, cohort: str) -> str:
+        weather, now_s = self.weather, self._world.now
         if cohort == weather.locked and now_s < weather.locked_until_s:
             return "locked"
+        if cohort == weather.unknown and now_s < weather.unknown_until_s:
+            return "not_found"
         return ""
 
     def _answer(self, kind: str) -> Answer:
@@ -113,6 +142,8 @@ class Braze:
                     "queued": 202,
                     "refused": 400,
                     "unauthorized": 401,
+                    "forbidden": 403,
+                    "too_large": 413,
                     "not_found": 404,
                     "request_timeout": 408,
                     "locked": 423,
@@ -136,7 +167,7 @@ class Braze:
         latest_s = latency_s + SETTLE_S * 0.999
         if kind == "queued":
             self._world.after(rng.uniform(0, latest_s), lambda: self._apply(request))
-        elif kind in ("server_error", "request_timeout", "timeout", "reset"):
+        elif kind in _UNCLEAR:
             roll = rng.random()
             if roll < 0.35:
                 self._world.sometimes("lost_before_applying")
@@ -144,6 +175,7 @@ class Braze:
             early = roll < 0.6
             at_s = rng.uniform(0, latency_s) if early else rng.uniform(latency_s, latest_s)
             self._world.sometimes("answer_lost_after_applying" if early else "applied_late")
+            self._world.sometimes("failed_but_applied", int(kind == "server_error"))
             self._world.after(at_s, lambda: self._apply(request))
 
     def _apply(self, request: Request, *, diverted: bool = False) -> None:

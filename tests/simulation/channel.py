@@ -137,9 +137,7 @@ class Channel:
         """Return the answers and how late they come, None where they are lost on the way."""
         trouble, rng = self._coordinator.trouble, self._world.rng
         if self._world.now < trouble.refuse_until_s and rng.random() < 0.6:
-            error = rng.choice(_PASSING)
-            self._world.sometimes(f"commit_{error.lower()}")
-            return [CommitResult(commit, error) for commit in commits], 0.0
+            return self._refused(member, epoch, commits), 0.0
         losing = self._world.now < trouble.lose_until_s
         if losing and rng.random() < 0.3:
             self._world.sometimes("commit_lost")
@@ -152,3 +150,13 @@ class Channel:
             self._world.sometimes("commit_answer_late")
             return results, rng.uniform(1.0, 7.0)
         return results, 0.0
+
+    def _refused(self, member: int, epoch: int, commits: Sequence[Commit]) -> list[CommitResult]:
+        """Refuse a request whole; one partition's oversized metadata lets the others through."""
+        error = self._world.rng.choice((*_PASSING, "OFFSET_METADATA_TOO_LARGE"))
+        if error not in _PASSING and len(commits) > 1:
+            taken = self._coordinator.commit(member, epoch, commits[1:])
+            said_failed = any(result.error is None for result in taken)
+            self._world.sometimes("commit_taken_but_said_failed", int(said_failed))
+        self._world.sometimes(f"commit_{error.lower()}")
+        return [CommitResult(commit, error) for commit in commits]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.core.model import Partition
@@ -13,25 +13,25 @@ from daemon.kafka.records import (
     Commit,
     CommitResult,
     Committed,
-    EndOfPartition,
     Polled,
     RebalanceListener,
-    Run,
 )
 from tests.simulation.channel import Channel
+from tests.simulation.commits import is_open
 from tests.simulation.coordinator import Coordinator
+from tests.simulation.fetcher import Fetcher
 from tests.simulation.log import Log
-from tests.simulation.scenario import POLL_S
+from tests.simulation.oracle import Sending
+from tests.simulation.scenario import POLL_S, SETTLE_S
 from tests.simulation.world import Waiter, World
 
 # How long a question waits for a broker that is silent.
 _ASKED_S = 1.5
 
 
-class Owner(Waiter, Protocol):
+class Owner(Waiter, Sending, Protocol):
     """The process around a client."""
 
-    name: str
     dead: bool
 
     @property
@@ -41,17 +41,6 @@ class Owner(Waiter, Protocol):
     def guard(self, do: Callable[[], None]) -> Callable[[], None]: ...
     def entered(self, what: str) -> None:
         """It is inside a call of the group: here a process may be killed."""
-
-
-@dataclass(slots=True)
-class Cursor:
-    """Where reading of a partition stands."""
-
-    position: int
-    heard: bool = False
-    paused: bool = False
-    told_end: int = -1
-    known_end: int = -1
 
 
 class Consumer:
@@ -69,13 +58,22 @@ class Consumer:
         self._coordinator = coordinator
         self._channel = Channel(world, owner, coordinator)
         self._listener: RebalanceListener
-        self._cursors: dict[Partition, Cursor] = {}
+        self._fetcher = Fetcher(world, log)
+        self._assigned_at_s: dict[Partition, float] = {}
+        self._told: dict[Partition, Committed | None] = {}
+        self._waits_until_s: dict[Partition, float] = {}
+        self._begun_ends: dict[Partition, int] = {}
         self._inbox: deque[tuple[str, Sequence[Partition]]] = deque()
         self._expelled = False
         self._epoch = 0
         self._joining = False
 
     # What the coordinator says.
+
+    @property
+    def process(self) -> Sending:
+        """The process around this client."""
+        return self._owner
 
     def admitted(self, member: int) -> None:
         self.member, self._epoch, self._joining = member, 1, False
@@ -127,7 +125,7 @@ class Consumer:
         self._join()
         if self._inbox and not self._expelled and self._world.chance(0.8):
             self._serve(*self._inbox.popleft())
-        return self._fetch(max_records)
+        return self._fetcher.fetch(max_records)
 
     def _lose(self) -> None:
         self.lost_here = self._expelled = False
@@ -141,11 +139,12 @@ class Consumer:
             self._world.sometimes("on_lost")
             self._listener.on_lost(lost)
         for partition in lost:
-            self._cursors.pop(partition, None)
+            self._fetcher.end(partition)
 
     def _serve(self, what: str, partitions: Sequence[Partition]) -> None:
         if what == "assign":
             self.assigned.update(partitions)
+            self._assigned_at_s.update(dict.fromkeys(partitions, self._world.now))
             self._world.note("on_assign", self.name, *map(str, partitions))
             self._listener.on_assign(partitions)
             return
@@ -157,66 +156,55 @@ class Consumer:
         self._world.note("revoked", self.name, *map(str, mine))
         self.assigned.difference_update(mine)
         for partition in mine:
-            self._cursors.pop(partition, None)
+            self._fetcher.end(partition)
         self._channel.there(lambda: self._coordinator.given_back(member, mine))
-
-    def _fetch(self, max_records: int) -> list[Polled]:
-        world = self._world
-        polled: list[Polled] = []
-        left = max_records
-        order = list(self._cursors.items())
-        world.rng.shuffle(order)
-        for partition, cursor in order:
-            if cursor.paused or cursor.position < 0 or left <= 0 or world.chance(0.2):
-                continue
-            cursor.known_end = self._log.end[partition]
-            records = self._log.read(partition, cursor.position, world.rng.randint(1, left))
-            if records:
-                left -= len(records)
-                next_offset = records[-1].offset() + 1
-                polled.append(Run(partition, records, records[0].offset(), next_offset, 0))
-                cursor.position = next_offset
-                cursor.heard = True
-            elif cursor.told_end != cursor.known_end:
-                cursor.told_end = cursor.position = cursor.known_end
-                cursor.heard = True
-                polled.append(EndOfPartition(partition, cursor.known_end))
-        return polled
 
     def begin(self, offsets: Mapping[Partition, int]) -> None:
         """Read assigned partitions from these offsets."""
-        for partition, offset in offsets.items():
-            if partition in self.assigned and partition not in self._cursors:
-                self._cursors[partition] = Cursor(offset)
+        fresh = {p: offset for p, offset in offsets.items() if p in self.assigned}
+        fresh = {p: offset for p, offset in fresh.items() if p not in self._fetcher}
+        self._fetcher.begin(fresh)
+        for partition in fresh:
+            self._begun_ends[partition] = self._log.end[partition]
+            committed = self._told.get(partition)
+            waits = committed is not None and is_open(committed)
+            self._world.sometimes("waited", int(waits))
+            until_s = self._assigned_at_s[partition] + SETTLE_S if waits else -math.inf
+            self._waits_until_s[partition] = until_s
+
+    def waits_until_s(self, partition: Partition) -> float:
+        """Return when the one wait is over, by what the last owner said."""
+        return self._waits_until_s.get(partition, -math.inf)
+
+    def begun_end(self, partition: Partition) -> int:
+        """Return where the log ended when reading of a partition began."""
+        return self._begun_ends.get(partition, 0)
+
+    def read_to(self, partition: Partition) -> int:
+        """Return the offset after what was handed out."""
+        return self._fetcher.read_to(partition)
 
     def seek(self, partition: Partition, offset: int) -> None:
-        """Read on from another offset; the end of the log is told again."""
-        cursor = self._cursors.get(partition)
-        if cursor is not None:
-            self._cursors[partition] = Cursor(offset, paused=cursor.paused)
+        """Read on from another offset."""
+        self._fetcher.seek(partition, offset)
 
     def pause(self, partitions: Sequence[Partition]) -> None:
         """Hand out nothing of these."""
         for partition in partitions:
-            if partition in self._cursors:
-                self._world.sometimes("paused")
-                self._cursors[partition].paused = True
+            self._fetcher.pause(partition, paused=True)
 
     def resume(self, partitions: Sequence[Partition]) -> None:
         """Undo `pause`."""
         for partition in partitions:
-            if partition in self._cursors:
-                self._cursors[partition].paused = False
+            self._fetcher.pause(partition, paused=False)
 
     def position(self, partition: Partition) -> int | None:
         """Return the next offset to be read, None before the first."""
-        cursor = self._cursors.get(partition)
-        return cursor.position if cursor is not None and cursor.heard else None
+        return self._fetcher.position(partition)
 
     def end_offset(self, partition: Partition) -> int | None:
         """Return the log's end as last seen in a fetch."""
-        cursor = self._cursors.get(partition)
-        return cursor.known_end if cursor is not None and cursor.known_end >= 0 else None
+        return self._fetcher.end_offset(partition)
 
     # Committing.
 
@@ -225,12 +213,15 @@ class Consumer:
         self._owner.check_alive()
         topics: dict[str, list[Commit]] = {}
         for commit in commits:
-            if commit.partition in self.assigned:
-                topics.setdefault(commit.partition.topic, []).append(commit)
-            else:
-                self._channel.results.append(CommitResult(commit, "_ASSIGNMENT_LOST"))
+            self._check_ours(commit)
+            topics.setdefault(commit.partition.topic, []).append(commit)
         for ours in topics.values():
             self._channel.send(self.member, self._epoch, ours)
+
+    def _check_ours(self, commit: Commit) -> None:
+        """Judge here what the real client refuses: the daemon must not even ask."""
+        if commit.partition not in self.assigned:
+            self._coordinator.judge.asked(self.name, commit.partition)
 
     def commit_results(self) -> list[CommitResult]:
         """Return the answers that came since the last call."""
@@ -240,11 +231,9 @@ class Consumer:
     def commit_now(self, commits: Sequence[Commit]) -> list[CommitResult]:
         """Send and wait."""
         self._owner.check_alive()
-        ours = [commit for commit in commits if commit.partition in self.assigned]
-        results = [
-            CommitResult(commit, "_ASSIGNMENT_LOST") for commit in commits if commit not in ours
-        ]
-        return results + self._channel.send_and_wait(self.member, self._epoch, ours)
+        for commit in commits:
+            self._check_ours(commit)
+        return self._channel.send_and_wait(self.member, self._epoch, commits)
 
     # Asking.
 
@@ -268,12 +257,14 @@ class Consumer:
     ) -> dict[Partition, Committed | None]:
         """Ask the coordinator."""
         self._ask(timeout_s)
-        return {partition: self._coordinator.offsets.get(partition) for partition in partitions}
+        told = {partition: self._coordinator.offsets.get(partition) for partition in partitions}
+        self._told |= told
+        return told
 
     def log_range(self, partition: Partition, timeout_s: float) -> tuple[int, int]:
         """Return the first offset and the end of the log."""
         self._ask(timeout_s)
-        return 0, self._log.end[partition]
+        return self._log.low[partition], self._log.end[partition]
 
     def offset_at(self, partition: Partition, timestamp_ms: int, timeout_s: float) -> int:
         raise NotImplementedError  # No world starts at a time.
@@ -286,5 +277,6 @@ class Consumer:
             mine = sorted(self.assigned)
             self._listener.on_revoke(mine)
             self.assigned.clear()
-            self._cursors.clear()
+            for partition in mine:
+                self._fetcher.end(partition)
         self._channel.there(lambda: self._coordinator.leave(self.member), even_gone=True)

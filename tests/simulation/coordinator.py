@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.core.model import Partition
 from daemon.kafka.records import Commit, CommitResult, Committed
-from tests.simulation.oracle import Oracle
+from tests.simulation.oracle import Oracle, Sending
 from tests.simulation.scenario import HEARTBEAT_S, SESSION_S
 from tests.simulation.world import World
 
@@ -20,6 +21,10 @@ class Client(Protocol):
     """The consumer of one process, as the coordinator sees it."""
 
     name: str
+
+    @property
+    def process(self) -> Sending:
+        """The process around it."""
 
     def admitted(self, member: int) -> None: ...
     def told(self, member: int, what: str, partitions: Sequence[Partition]) -> None: ...
@@ -36,7 +41,8 @@ class CommitTrouble:
 
 
 class Coordinator:
-    """Cooperative assignment: a partition moves when its owner has given it back, or is gone.
+    """Assigns cooperatively, where a partition moves when its owner has given it back or is gone,
+    or eagerly, where everybody first gives everything back.
 
     Commits are fenced by member and epoch, not by partition, as brokers do it: a member of the
     group may commit what another owns, even backwards. That is for the oracle to notice.
@@ -48,13 +54,14 @@ class Coordinator:
         self.silent_until_s = 0.0
         self._silent_at_s = 0.0
         self.trouble = CommitTrouble()
+        self.judge = oracle.commits
         self._world = world
-        self._oracle = oracle
         self._members: dict[int, Client] = {}
         self._epochs: dict[int, int] = {}
         self._revoking: set[Partition] = set()
         self._ids = itertools.count(1)
         self._due = False
+        self._collecting = False  # An eager rebalance is under way.
         world.after(1.0, self._watch_polls)
 
     @property
@@ -78,10 +85,20 @@ class Coordinator:
                 if self._world.chance(0.5):
                     self._world.at(self.silent_until_s, functools.partial(self.expire, member))
 
+    def add(self, partition: Partition) -> None:
+        """There is one more to give to somebody."""
+        self.owner[partition] = None
+        self._soon()
+
     def owner_name(self, partition: Partition) -> str | None:
         """Return the name of the process that owns a partition."""
-        client = self._members.get(self.owner[partition] or 0)
+        client = self._members.get(self.owner.get(partition) or 0)
         return client.name if client else None
+
+    @property
+    def members(self) -> int:
+        """How many there are in the group."""
+        return len(self._members)
 
     def epoch(self, member: int) -> int:
         """Return a member's epoch; 0 for none."""
@@ -143,11 +160,14 @@ class Coordinator:
 
     # Partitions move.
 
-    def shuffle(self) -> None:
-        """Take a partition from its owner; perhaps it gets it back at once."""
+    def shuffle(self, rng: random.Random) -> None:
+        """Take a partition from its owner, or all; perhaps it gets it back at once."""
         owned = [p for p, m in self.owner.items() if m is not None and p not in self._revoking]
-        if owned:
-            self._revoke(self._world.rng.choice(owned))
+        if owned and self._world.plan.eager:
+            self._collecting = True
+            self._collect()
+        elif owned:
+            self._revoke([rng.choice(owned)])
 
     def _soon(self) -> None:
         if not self._due:
@@ -161,6 +181,27 @@ class Coordinator:
         self._due = False
         if not self._members:
             return
+        if self._world.plan.eager:
+            owned = any(member is not None for member in self.owner.values())
+            if owned and not self._collecting:
+                self._collecting = True
+                self._collect()
+            if any(member is not None for member in self.owner.values()):
+                return
+            self._collecting = False
+        given = self._share_out()
+        for member, partitions in given.items():
+            self._epochs[member] += 1
+            self._world.note("gives", self._members[member].name, *map(str, partitions))
+            self._world.sometimes(
+                f"rebalance_{'eager' if self._world.plan.eager else 'cooperative'}"
+            )
+            self._members[member].told(member, "assign", partitions)
+        if not self._world.plan.eager:
+            self._level()
+
+    def _share_out(self) -> dict[int, list[Partition]]:
+        """Give what nobody owns to those who own least."""
         given: dict[int, list[Partition]] = {}
         for partition in [p for p, member in self.owner.items() if member is None]:
             loads = self._loads()
@@ -168,27 +209,35 @@ class Coordinator:
             member = self._world.rng.choice([m for m, load in loads.items() if load == least])
             self.owner[partition] = member
             given.setdefault(member, []).append(partition)
-        for member, partitions in given.items():
-            self._epochs[member] += 1
-            self._world.note("gives", self._members[member].name, *map(str, partitions))
-            self._members[member].told(member, "assign", partitions)
+        return given
+
+    def _level(self) -> None:
+        """Take one from who owns too many."""
         loads = self._loads()
         most, least = max(loads, key=lambda m: loads[m]), min(loads, key=lambda m: loads[m])
         if loads[most] - loads[least] > 1:
             movable = [p for p, m in self.owner.items() if m == most and p not in self._revoking]
             if movable:
-                self._revoke(self._world.rng.choice(movable))
+                self._revoke([self._world.rng.choice(movable)])
+
+    def _collect(self) -> None:
+        """Take everything from everybody."""
+        for member in self._members:
+            mine = [p for p, m in self.owner.items() if m == member and p not in self._revoking]
+            if mine:
+                self._revoke(mine)
 
     def _loads(self) -> dict[int, int]:
         owners = list(self.owner.values())
         return {member: owners.count(member) for member in self._members}
 
-    def _revoke(self, partition: Partition) -> None:
-        member = self.owner[partition]
+    def _revoke(self, partitions: Sequence[Partition]) -> None:
+        """Take partitions from the one who owns them."""
+        member = self.owner[partitions[0]]
         assert member is not None
-        self._revoking.add(partition)
-        self._world.note("takes", self._members[member].name, partition)
-        self._members[member].told(member, "revoke", [partition])
+        self._revoking.update(partitions)
+        self._world.note("takes", self._members[member].name, *map(str, partitions))
+        self._members[member].told(member, "revoke", partitions)
 
     def given_back(self, member: int, partitions: Sequence[Partition]) -> None:
         """A member has finished with partitions that were to be revoked."""
@@ -203,6 +252,12 @@ class Coordinator:
 
     # Offsets.
 
+    def write(self, partition: Partition, committed: Committed, *, broken: bool) -> None:
+        """Let a person set an offset, as tools do while the group has no member."""
+        assert not any(self.owner.values()), self.owner
+        self.offsets[partition] = committed
+        self.judge.set_by_person(partition, committed.offset, broken=broken)
+
     def commit(self, member: int, epoch: int, commits: Sequence[Commit]) -> list[CommitResult]:
         """Take a request's commits, or refuse it whole."""
         refusal = self._refusal(member, epoch)
@@ -216,7 +271,7 @@ class Coordinator:
                 "committed", self._members[member].name, commit.partition, commit.offset,
                 commit.metadata[7:40],
             )  # fmt: skip
-            self._oracle.committed(self._members[member].name, commit.partition, before, committed)
+            self.judge.taken(self._members[member].process, commit.partition, before, committed)
             self.offsets[commit.partition] = committed
         return [CommitResult(commit) for commit in commits]
 

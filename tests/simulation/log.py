@@ -12,19 +12,36 @@ from daemon.core.model import Partition
 from tests.simulation.scenario import Key, Scenario
 from tests.simulation.world import World
 
+# A log made anew counts its offsets from 0 again. Those who judge count on: in places, which no
+# two records of a partition have in common.
+_LIFE = 1_000_000
+
 
 class Entry:
-    """One record. It has the face of a client's message, as far as the intake uses it."""
+    """One record. It has the face of a client's message, as far as the daemon uses it."""
 
-    __slots__ = ("_offset", "add", "key_of")
+    __slots__ = ("_offset", "_partition", "add", "key_of")
 
-    def __init__(self, offset: int, key_of: Key | None, *, add: bool) -> None:
+    def __init__(self, partition: Partition, offset: int, key_of: Key | None, *, add: bool) -> None:
+        self._partition = partition
         self._offset = offset
         self.key_of = key_of  # None: nobody can make sense of it.
         self.add = add
 
+    def topic(self) -> str:
+        return self._partition.topic
+
+    def partition(self) -> int:
+        return self._partition.number
+
     def offset(self) -> int:
         return self._offset
+
+    def error(self) -> None:
+        return None
+
+    def leader_epoch(self) -> int:
+        return 0
 
     def value(self) -> bytes | None:
         return None
@@ -43,16 +60,37 @@ class Log:
     """All partitions, and the history of each member of each cohort in log order."""
 
     def __init__(self, plan: Scenario) -> None:
-        self.records: dict[Partition, list[Entry]] = {p: [] for p in plan.partitions}
-        self.end: dict[Partition, int] = dict.fromkeys(plan.partitions, 0)
+        self.records: dict[Partition, list[Entry]] = {}
+        self.low: dict[Partition, int] = {}
+        self.end: dict[Partition, int] = {}
+        self.broken: set[Partition] = set()  # The group's offset says nothing of the log any more.
         self.history: dict[Key, list[tuple[int, bool]]] = defaultdict(list)
-        self._offsets: dict[Partition, list[int]] = {p: [] for p in plan.partitions}
+        self._offsets: dict[Partition, list[int]] = {}
+        self._lives: dict[str, int] = {}
         self._place = plan.place
+        for partition in plan.partitions:
+            self.add(partition)
+
+    def add(self, partition: Partition) -> None:
+        """A partition comes into being, empty."""
+        self._lives.setdefault(partition.topic, 1)
+        self.records[partition] = []
+        self._offsets[partition] = []
+        self.low[partition] = self.end[partition] = 0
+
+    def topic_id(self, topic: str) -> str:
+        """Return what tells a topic from one of the same name that was deleted."""
+        return f"id-{topic}-{self._lives[topic]}"
+
+    def place(self, partition: Partition, offset: int) -> int:
+        """Return what stands for an offset of the log that is there now."""
+        return self._lives[partition.topic] * _LIFE + offset
 
     def append(self, key: Key, *, add: bool) -> None:
         """Append a change."""
         partition = self._place[key]
-        self.history[key].append((self._put(partition, key, add=add), add))
+        offset = self._put(partition, key, add=add)
+        self.history[key].append((self.place(partition, offset), add))
 
     def append_broken(self, partition: Partition) -> None:
         """Append a record that can't be used."""
@@ -64,12 +102,23 @@ class Log:
 
     def _put(self, partition: Partition, key: Key | None, *, add: bool) -> int:
         offset = self.end[partition]
-        self.records[partition].append(Entry(offset, key, add=add))
+        self.records[partition].append(Entry(partition, offset, key, add=add))
         self._offsets[partition].append(offset)
         self.end[partition] = offset + 1
         return offset
 
-    def read(self, partition: Partition, offset: int, count: int) -> Sequence[Entry]:
+    def expire(self, partition: Partition, low: int) -> None:
+        """Nothing below `low` can be read any more; those who judge still know what it was."""
+        assert self.low[partition] <= low <= self.end[partition]
+        self.low[partition] = low
+
+    def make_anew(self, topic: str) -> None:
+        """Delete a topic, and create one of the same name."""
+        self._lives[topic] += 1
+        for partition in [p for p in self.end if p.topic == topic]:
+            self.add(partition)
+
+    def read(self, partition: Partition, offset: int, count: int) -> list[Entry]:
         """Return at most so many records at or above an offset."""
         first = bisect_left(self._offsets[partition], offset)
         return self.records[partition][first : first + count]
@@ -80,7 +129,7 @@ class Log:
         return self.records[partition][bisect_left(offsets, low) : bisect_left(offsets, high)]
 
     def below(self, key: Key, top: float = math.inf) -> tuple[int, bool] | None:
-        """Return offset and direction of the last change of a key below `top`."""
+        """Return place and direction of the last change of a key below the place `top`."""
         history = self.history.get(key, [])
         index = bisect_left(history, (top, False))
         return history[index - 1] if index else None
@@ -93,8 +142,8 @@ class Producer:
         self._world = world
         self._log = log
         self._left = world.plan.changes
-        self._pace_s = world.plan.duration_s / world.plan.changes
-        if world.chance(0.3):  # There is a backlog.
+        self._pace_s = world.plan.duration_s / max(1, world.plan.changes)
+        if world.plan.backlog:
             self._burst(world.plan.changes // 2)
         world.after(0.1, self._go_on)
 
@@ -104,11 +153,16 @@ class Producer:
         if self._left:
             self._world.after(rng.expovariate(1 / (self._pace_s * 2.5)), self._go_on)
 
+    def _keys(self) -> list[Key]:
+        plan = self._world.plan
+        return [key for key in plan.keys if plan.place[key] in self._log.end]
+
     def _burst(self, count: int) -> None:
         plan, rng = self._world.plan, self._world.rng
         self._left -= count
+        keys = self._keys()
         for _ in itertools.repeat(None, count):
-            key = rng.choice(plan.keys)
+            key = rng.choice(keys)
             if rng.random() < plan.broken:
                 self._log.append_broken(plan.place[key])
             else:
@@ -120,7 +174,7 @@ class Producer:
         """Append one harmless change for each partition and cohort: evidence that all flows."""
         plan = self._world.plan
         fresh: dict[tuple[Partition, str], Key] = {}
-        for key in plan.keys:
+        for key in self._keys():
             if key not in plan.refused:
                 fresh.setdefault((plan.place[key], key[0]), key)
         for key in fresh.values():

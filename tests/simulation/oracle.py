@@ -2,12 +2,12 @@
 
 It knows the whole log, what Braze applied in which order, what was answered, and who owns what;
 the daemon's own books are never asked. Its findings are raised as `Violation`, inside the very
-step that broke the guarantee.
+step that broke the guarantee. Offsets are compared as places (`Log.place`), since a log that was
+made anew counts from 0 again.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable
@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from daemon.core.delivery import Attempt
-from daemon.core.intent import TO_THE_END
 from daemon.core.model import Changes, Flush, Lane, Partition
 from daemon.kafka.records import Committed
+from tests.simulation.bodies import listed_in
+from tests.simulation.commits import CommitJudge, sent_to
 from tests.simulation.log import Log
 from tests.simulation.scenario import REQUEST_S, SETTLE_S, Key
 from tests.simulation.world import Violation, World
 
 _EPSILON_S = 1e-6
-_TOKEN_PART = 0.01  # Filling adds fractions; so much of a token may be missing.
 
 
 class Owners(Protocol):
@@ -35,12 +35,21 @@ class Owners(Protocol):
 
 
 class Sending(Protocol):
-    """The process that makes an attempt."""
+    """The process that makes an attempt, or commits."""
 
     name: str
 
     def holds(self, partition: Partition) -> bool:
         """Tell whether it was assigned, and neither revoked nor lost since."""
+
+    def waits_until_s(self, partition: Partition) -> float:
+        """Return when the wait after an unclean hand-over is over, by what the last owner said."""
+
+    def has_read_to(self, partition: Partition) -> int:
+        """Return the offset after the last record that was handed out to it."""
+
+    def begun_end(self, partition: Partition) -> int:
+        """Return where the log ended when it began to read a partition."""
 
     def session_until_s(self) -> float:
         """Return the earliest time at which the coordinator may give its partitions away."""
@@ -53,9 +62,10 @@ class Sending(Protocol):
 class Request:
     """One request that left a process, as it truly is."""
 
+    number: int
     sender: str
     cohort: str
-    changes: dict[Key, tuple[bool, int]]  # Direction, and the offset it stands for.
+    changes: dict[Key, tuple[bool, int]]  # Direction, and the place it stands for.
     excused: dict[Key, bool]
     ended_at_s: float
     risk_until_s: float  # Braze may apply it until then.
@@ -65,13 +75,13 @@ class Request:
 
 @dataclass(slots=True)
 class Seen:
-    """What became of a key."""
+    """What became of a key. Places are below all others where nothing is known."""
 
     state: bool = False
-    newest: int = -1  # The highest offset whose state Braze has had.
+    newest: int = -1  # The highest place whose state Braze has had.
     newest_add: bool = False
-    acknowledged: int = -1  # The highest offset known to be done, by a 2xx that arrived.
-    lettered: int = -1  # The highest offset acknowledged as a dead letter.
+    acknowledged: int = -1  # The highest place known to be done, by a 2xx that arrived.
+    lettered: int = -1  # The highest place acknowledged as a dead letter.
     requests: list[Request] = field(default_factory=list)
 
 
@@ -81,9 +91,12 @@ class Oracle:
     def __init__(self, world: World, log: Log) -> None:
         self.owners: Owners
         self.keys: dict[Key, Seen] = defaultdict(Seen)
-        self.broken_lettered: set[tuple[Partition, int]] = set()
+        self.broken_lettered: set[tuple[Partition, int]] = set()  # Partition and place.
+        self.commits = CommitJudge(world, log, self)
         self.repeats = 0
         self.attempts = 0
+        self._applied: dict[str, int] = {}
+        self._failing_since_s: dict[str, float] = {}  # Of cohorts that Braze would not take once.
         self._world = world
         self._log = log
 
@@ -102,6 +115,7 @@ class Oracle:
             return None
         assert attempt.flush is not None
         request = Request(
+            self.attempts,
             process.name,
             attempt.cohort,
             {},
@@ -109,7 +123,7 @@ class Oracle:
             now_s + REQUEST_S,
             now_s + REQUEST_S + SETTLE_S,
         )
-        self._check_shape(attempt.update.changes)
+        self._check_shape(attempt)
         for member, add in attempt.update.changes.items():
             key = (attempt.cohort, member)
             lane = _lane_of(attempt.flush, member, add=add)
@@ -118,12 +132,18 @@ class Oracle:
                 break
             self._check_owned(process, lane)
             self._check_key(request, key, lane, add=add)
-            request.excused[key] = request.changes[key][1] < process.excused_below(lane.partition)
+            excused = self._log.place(lane.partition, 0) + process.excused_below(lane.partition)
+            request.excused[key] = request.changes[key][1] < excused
         return request
 
-    def _check_shape(self, changes: Changes) -> None:
+    def _check_shape(self, attempt: Attempt) -> None:
+        assert attempt.update is not None
+        changes: Changes = attempt.update.changes
         if not 1 <= len(changes) <= self._world.plan.limits.update_members:
             self._fail("G3", f"a request of {len(changes)} members")
+        listed = listed_in(attempt.update)
+        if len(listed) != len(changes) or dict(listed) != changes:
+            self._fail("G3", f"the body lists {listed} for {changes}")
 
     def _check_owned(self, process: Sending, lane: Lane) -> None:
         partition = lane.partition
@@ -132,14 +152,17 @@ class Oracle:
         owner = self.owners.owner_name(partition)
         if owner != process.name:
             self._fail("G6", f"{process.name} sends of {partition}, which {owner} owns")
+        early_s = process.waits_until_s(partition) - self._world.now
+        if early_s > _EPSILON_S:
+            self._fail("G6", f"{process.name} sends of {partition} {early_s:.3f} s too early")
         committed = self.owners.offsets.get(partition)
-        promised = _sent_to(committed) if committed else -1
+        promised = sent_to(committed) if committed else -1
         if lane.top > promised:
             self._fail("G5", f"{process.name} sends {partition} up to {lane.top} > {promised}")
 
     def _check_key(self, request: Request, key: Key, lane: Lane, *, add: bool) -> None:
         now_s = self._world.now
-        found = self._log.below(key, lane.top)
+        found = self._log.below(key, self._log.place(lane.partition, lane.top))
         if found is None or found[1] is not add:
             self._fail("rule 3", f"{key} sent as {add} of {lane.top}, the log says {found}")
             return
@@ -159,19 +182,27 @@ class Oracle:
     def apply(self, request: Request) -> None:
         """Braze takes a request's changes in."""
         request.applied += 1
-        for key, (add, offset) in request.changes.items():
-            seen = self.keys[key]
-            if offset < seen.newest and add is not seen.newest_add:
-                if not request.excused[key]:
-                    self._fail("G5", f"{key}: state of {offset} after that of {seen.newest}")
-                self._world.sometimes("regress_after_barrier_opened")
-            if offset <= seen.newest:
-                self.repeats += 1
-                if self._world.plan.arm != "storm":
-                    self._fail("G14", f"{key}: {offset} is delivered again, and nothing went wrong")
-            if offset > seen.newest:
-                seen.newest, seen.newest_add = offset, add
-            seen.state = add
+        if request.number < self._applied.get(request.cohort, 0):
+            self._world.sometimes("applied_out_of_order")
+        self._applied[request.cohort] = max(request.number, self._applied.get(request.cohort, 0))
+        for key, (add, place) in request.changes.items():
+            self._show(key, place, add=add, excused=request.excused[key])
+
+    def _show(self, key: Key, place: int, *, add: bool, excused: bool) -> None:
+        seen = self.keys[key]
+        if place < seen.newest and add is not seen.newest_add:
+            if not excused:
+                self._fail("G5", f"{key}: state of {place} after that of {seen.newest}")
+            self._world.sometimes("regress_after_barrier_opened")
+        if place <= seen.newest:
+            self.repeats += 1
+            if self._world.plan.arm != "storm":
+                self._fail("G14", f"{key}: {place} is delivered again, and nothing went wrong")
+        else:
+            if seen.newest >= 0 and add is not seen.newest_add:
+                self._world.sometimes("state_turned")
+            seen.newest, seen.newest_add = place, add
+        seen.state = add
 
     def ended(self, request: Request, *, ambiguous: bool) -> None:
         """An attempt has ended, as Braze and the network see it."""
@@ -180,52 +211,24 @@ class Oracle:
 
     def acknowledged(self, request: Request) -> None:
         """A process has heard a 2xx."""
-        for key, (_, offset) in request.changes.items():
+        for key, (_, place) in request.changes.items():
             seen = self.keys[key]
-            seen.acknowledged = max(seen.acknowledged, offset)
+            seen.acknowledged = max(seen.acknowledged, place)
 
-    def lettered(self, key: Key, offset: int) -> None:  # In the dead-letter topic.
-        if key not in self._world.plan.refused:
+    def said_no(self, cohort: str) -> None:
+        """Braze has refused, locked or forgotten a cohort, whatever else it says of others."""
+        self._failing_since_s.setdefault(cohort, self._world.now)
+
+    def lettered(self, key: Key, place: int, reason: str) -> None:  # In the dead-letter topic.
+        if reason == "gave_up":
+            lasted_s = self._world.now - self._failing_since_s.get(key[0], math.inf)
+            if lasted_s < self._world.plan.limits.give_up_after_s:
+                self._fail("G12", f"{key} is given up {lasted_s:.3f} s after the first refusal")
+            self._world.sometimes("gave_up")
+        elif key not in self._world.plan.refused:
             self._fail("G12", f"{key} is in the dead letters, but Braze takes it")
         seen = self.keys[key]
-        seen.lettered = max(seen.lettered, offset)
-
-    # Offsets.
-
-    def committed(
-        self, sender: str, partition: Partition, before: Committed | None, now: Committed
-    ) -> None:
-        """Judge a commit the broker took."""
-        owner = self.owners.owner_name(partition)
-        if owner != sender:
-            self._fail("G7", f"{sender} committed {partition}, which {owner} owns")
-        low = before.offset if before else 0
-        if now.offset < low:
-            self._fail("G7", f"{partition}: committed {now.offset} after {low}")
-        for record in self._log.between(partition, low, now.offset):
-            self._check_done(partition, record.key_of, record.offset())
-        mark = _mark(now)
-        if before and _sent_to(now) < _sent_to(before) < math.inf:
-            self._fail("G5", f"{partition}: sent_to fell from {_sent_to(before)}")
-        if mark["s"] == "clean":
-            self._check_clean(partition)
-
-    def _check_done(self, partition: Partition, key: Key | None, offset: int) -> None:
-        if key is None:
-            if (partition, offset) not in self.broken_lettered:
-                self._fail("G2", f"{partition}: passed broken record {offset}, no dead letter")
-            return
-        seen = self.keys[key]
-        if max(seen.acknowledged, seen.lettered) < offset:
-            self._fail("G2", f"{partition}: passed {offset} of {key}, done to {seen.acknowledged}")
-
-    def _check_clean(self, partition: Partition) -> None:
-        self._world.sometimes("clean")
-        for key, seen in self.keys.items():
-            if self._world.plan.place[key] == partition and any(
-                request.risk_until_s > self._world.now + _EPSILON_S for request in seen.requests
-            ):
-                self._fail("G6", f"{partition} is called clean, but {key} may still change")
+        seen.lettered = max(seen.lettered, place)
 
     # The end.
 
@@ -237,64 +240,23 @@ class Oracle:
             if last is None:
                 continue
             if key in self._world.plan.refused:
-                if seen.lettered != last[0]:
-                    self._fail("G2", f"{key} was refused, its dead letter is {seen.lettered}")
-            elif seen.newest != last[0] or seen.state is not last[1]:
-                self._fail("G1", f"{key} is {seen.state} of {seen.newest}, the log says {last}")
+                right = seen.lettered == last[0]
+                guarantee, said = "G2", f"{key} was refused, its dead letter is {seen.lettered}"
+            else:
+                given_up = seen.lettered == last[0]
+                right = given_up or (seen.newest == last[0] and seen.state is last[1])
+                guarantee, said = "G1", f"{key} is {seen.state} of {seen.newest}"
+            if not right and not self.commits.skipped(self._world.plan.place[key], last[0]):
+                self._fail(guarantee, f"{said}, the log says {last}")
 
     def undone(self) -> Iterable[str]:
         """Yield which partitions are not committed to their end."""
         for partition, end in self._log.end.items():
             committed = self.owners.offsets.get(partition)
             offset = committed.offset if committed else 0
-            if offset != end:
+            if offset != end or partition in self._log.broken:
                 yield f"{partition} is committed to {offset} of {end}"
 
 
 def _lane_of(flush: Flush, member: object, *, add: bool) -> Lane | None:
     return next((lane for lane in flush.lanes if lane.changes.get(member) is add), None)  # type: ignore[call-overload]
-
-
-def _mark(committed: Committed) -> dict[str, object]:
-    if not committed.metadata:
-        return {"to": TO_THE_END, "s": "open"}
-    mark: dict[str, object] = json.loads(committed.metadata)
-    return mark
-
-
-def _sent_to(committed: Committed) -> float:
-    """Return how far a commit says that may have been sent; -1 stands for the log's end."""
-    to = int(str(_mark(committed)["to"])) if committed.metadata else -1
-    return math.inf if to == TO_THE_END else to
-
-
-class Bucket:
-    """The request budget of one process, kept a second time and by itself (G8)."""
-
-    def __init__(self, world: World, burst: int, per_hour: float) -> None:
-        self.quiet_until_s = -math.inf
-        self._world = world
-        self._burst = burst
-        self._rate_s = per_hour * 0.9 * 0.97 / 3600
-        self._share = 1.0
-        self._level = float(burst)
-        self._at_s = world.now
-
-    def share(self, part: float) -> None:
-        """The process was told its share."""
-        self._fill()
-        self._share = part
-
-    def take(self, name: str) -> None:
-        """Judge that an attempt starts."""
-        self._fill()
-        self._level -= 1
-        if self._level < -_TOKEN_PART:
-            raise Violation("G8", f"{name} sends more than its share of the quota")
-        if self._world.now < self.quiet_until_s - _EPSILON_S:
-            raise Violation("G8", f"{name} sends before the quota's reset")
-
-    def _fill(self) -> None:
-        grown = (self._world.now - self._at_s) * self._rate_s * self._share
-        self._level = min(float(self._burst), self._level + grown)
-        self._at_s = self._world.now

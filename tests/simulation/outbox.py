@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from daemon.core.model import ChangeSet, Flush, Outcome, Partition
 from daemon.formats.decode import Decoded
@@ -13,6 +13,9 @@ from tests.simulation.log import Entry, Log
 from tests.simulation.oracle import Oracle
 from tests.simulation.scenario import Key
 from tests.simulation.world import Waiter, World
+
+# A record that can't be used, or a change of a member; its place, and why it is a letter.
+Meant: TypeAlias = tuple[Key | Partition, int, str]
 
 
 class Owner(Waiter, Protocol):
@@ -29,13 +32,13 @@ class Mailbox:
     oracle: Oracle
     out_until_s: float = 0.0
 
-    def write(self, what: tuple[Key, int] | tuple[Partition, int]) -> None:
+    def write(self, what: Meant) -> None:
         """Note a letter that was acknowledged."""
-        head, offset = what
+        head, place, reason = what
         if isinstance(head, Partition):
-            self.oracle.broken_lettered.add((head, offset))
+            self.oracle.broken_lettered.add((head, place))
         else:
-            self.oracle.lettered(head, offset)
+            self.oracle.lettered(head, place, reason)
         self.world.note("letter", *what)
 
 
@@ -43,12 +46,13 @@ class Maker:
     """Makes letters whose value is a number; what it stands for is kept beside."""
 
     def __init__(self, log: Log) -> None:
-        self.meant: list[tuple[Key, int] | tuple[Partition, int]] = []
+        self.meant: list[Meant] = []
         self._log = log
 
     def of_record(self, reject: Reject) -> Letter:
         """Return the letter of a broken record."""
-        return self._letter((reject.partition, reject.offset))
+        place = self._log.place(reject.partition, reject.offset)
+        return self._letter((reject.partition, place, reject.reason))
 
     def of_refusal(self, flush: Flush, outcome: Outcome) -> Iterable[tuple[str, Letter]]:
         """Return a letter for each member refused."""
@@ -56,11 +60,11 @@ class Maker:
             for member in refusal.changes:
                 lane = next(lane for lane in flush.lanes if member in lane.changes)
                 key = (flush.cohort, member)
-                found = self._log.below(key, lane.top)
+                found = self._log.below(key, self._log.place(lane.partition, lane.top))
                 assert found is not None
-                yield refusal.reason, self._letter((key, found[0]))
+                yield refusal.reason, self._letter((key, found[0], refusal.reason))
 
-    def _letter(self, what: tuple[Key, int] | tuple[Partition, int]) -> Letter:
+    def _letter(self, what: Meant) -> Letter:
         self.meant.append(what)
         return Letter(None, str(len(self.meant) - 1).encode(), ())
 
@@ -158,9 +162,10 @@ class SilentMetrics:
         self.changes_superseded = Counted(world, "superseded")
         self.lane_disagreements = Counted(world, "lanes_disagree")
         self.replayed_events = Counted(world, "replayed_records")
+        self.partitions_added = Counted(world, "partitions_noticed")
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return _ignore
+    def __getattr__(self, name: str) -> Ignored:
+        return _IGNORED
 
 
 class Counted:
@@ -176,5 +181,14 @@ class Counted:
             self._world.sometimes(self._name, int(count))
 
 
-def _ignore(*_args: object, **_fields: object) -> None:
-    return
+class Ignored:
+    """Any instrument, or anything that is told of many at once."""
+
+    def __call__(self, *_args: object, **_fields: object) -> None:
+        """Do nothing."""
+
+    def set(self, _value: float) -> None:
+        """Do nothing."""
+
+
+_IGNORED = Ignored()

@@ -20,6 +20,7 @@ from daemon.intake.letters import Letters
 from daemon.intake.loop import Intake, IntakeRules
 from daemon.intake.ports import Ports
 from daemon.intake.starts import FirstStart, Starts
+from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.metrics import Metrics
 from tests.simulation import consumer, scenario, wire
 from tests.simulation.braze import Braze
@@ -81,6 +82,7 @@ class Parts:
     dispatcher: Dispatcher
     relay: Relay
     intake: Intake
+    watch: IntakeWatch
 
 
 def _delivery(world: World) -> Delivery:
@@ -89,6 +91,7 @@ def _delivery(world: World) -> Delivery:
         slots=limits.slots,
         settle_s=scenario.SETTLE_S,
         backoff=Backoff(0.2, 4.0),
+        give_up_after_s=limits.give_up_after_s,
         announce=limits.announce,
         budget=Budget(limits.per_hour, burst=limits.slots),
     )
@@ -112,14 +115,18 @@ def build(around: Surroundings, owner: Owner) -> Parts:
     client = Consumer(world, owner, around.log, around.coordinator)
     dispatcher = Dispatcher(world, owner, _delivery(world), around.oracle, around.braze)
     metrics = cast("Metrics", SilentMetrics(world))
-    surveys = Surveys(world, owner, around.log)
-    line = Line(world, owner, dispatcher)
+    line, surveys = Line(world, owner, dispatcher), Surveys(world, owner, around.log)
     ports = Ports(client, line, lambda: world.now, metrics, surveys=surveys)
     relay = _relay(world, owner)
     maker = Maker(around.log)
     letters = Letters(Outbox(around.mailbox, owner, maker), maker, relay, metrics)
-    starts = Starts(client, Destination(scenario.FINGERPRINT, scenario.SETTLE_S), FirstStart())
+    first = FirstStart(world.plan.start)
+    starts = Starts(client, Destination(scenario.FINGERPRINT, scenario.SETTLE_S), first)
     rules = IntakeRules(world.plan.limits.poll_max, request_s=scenario.REQUEST_S)
     decoder = cast("Decoder", SimpleDecoder())
     intake = Intake(rules, ports, relay, letters, starts, lambda _topic: decoder)
-    return Parts(client, dispatcher, relay, intake)
+    limits = world.plan.limits
+    overdue_s = limits.window_age_s + scenario.SETTLE_S + scenario.REQUEST_S
+    watch_rules = WatchRules(limits.pending_max, overdue_s)
+    watch = IntakeWatch(intake, ports, lambda: scenario.UNIX_0_S + world.now, watch_rules)
+    return Parts(client, dispatcher, relay, intake, watch)

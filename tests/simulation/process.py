@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from daemon.core.model import Partition
 from daemon.core.window import LANE_COST
+from daemon.errors import CohortdError
 from tests.simulation import scenario
 from tests.simulation.parts import Surroundings, build
 from tests.simulation.world import Killed, Violation
@@ -38,6 +39,7 @@ class Process:
         parts = build(around, self)
         self.consumer, self.dispatcher = parts.consumer, parts.dispatcher
         self.relay, self.intake = parts.relay, parts.intake
+        self._watch = parts.watch
         self._world.after(self._world.rng.uniform(0, 1), self.guard(self._turn))
 
     # What happens to it.
@@ -165,6 +167,18 @@ class Process:
         """Tell whether it was assigned, and neither revoked nor lost since."""
         return partition in self.consumer.assigned
 
+    def waits_until_s(self, partition: Partition) -> float:
+        """Return when the one wait of a partition is over, by what its last owner said."""
+        return self.consumer.waits_until_s(partition)
+
+    def has_read_to(self, partition: Partition) -> int:
+        """Return the offset after what was handed out."""
+        return self.consumer.read_to(partition)
+
+    def begun_end(self, partition: Partition) -> int:
+        """Return where the log ended when it began to read a partition."""
+        return self.consumer.begun_end(partition)
+
     # What memory opened.
 
     def opened(self, partition: Partition, bound: float) -> None:
@@ -211,6 +225,11 @@ class Process:
     def _work(self) -> None:
         self.intake.draining = self.draining
         handed_over = self.intake.turn()
+        try:
+            self._watch.turn(self._world.now, held_elsewhere=self.dispatcher.waits())
+        except CohortdError as error:
+            raise Violation("G10", f"{self.name} ends itself: {error}") from error
+        self._world.sometimes("parked", len(self.intake.ownership.standing.parked))
         for partition in [p for p in self._excused if p not in self.consumer.assigned]:
             del self._excused[partition]
         if self._world.plan.arm == "storm" and any(

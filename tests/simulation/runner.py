@@ -13,12 +13,16 @@ import structlog
 from tests.simulation.braze import Braze
 from tests.simulation.coordinator import Coordinator
 from tests.simulation.faults import Faults
+from tests.simulation.fetcher import entries_for_messages
 from tests.simulation.log import Log, Producer
 from tests.simulation.oracle import Oracle
 from tests.simulation.outbox import Mailbox
 from tests.simulation.parts import Surroundings
-from tests.simulation.scenario import HEALED_WITHIN_S, scaled, scenario
+from tests.simulation.scenario import HEALED_WITHIN_S, WHOLE, Narrowing, scaled, scenario
 from tests.simulation.world import Violation, World, readable
+
+# A small window at a time, with a refused member in each, may take that much longer.
+SLOW_MINUTES = 5
 
 
 @dataclass(slots=True)
@@ -49,15 +53,17 @@ def be_silent() -> None:
     )
 
 
-def run(seed: int, arm: str = "storm", *, keep_trace: bool = False) -> Verdict:
+def run(
+    seed: int, arm: str = "storm", narrowing: Narrowing = WHOLE, *, keep_trace: bool = False
+) -> Verdict:
     """Run one world to its end."""
     be_silent()
-    plan = scenario(seed, arm)
+    plan = scenario(seed, arm, narrowing)
     world = World(plan, keep_trace=keep_trace)
     log = Log(plan)
     oracle = Oracle(world, log)
     verdict = Verdict(seed, arm)
-    with scaled(plan.limits):
+    with scaled(plan.limits), entries_for_messages():
         coordinator = Coordinator(world, oracle)
         oracle.owners = coordinator
         mailbox = Mailbox(world, oracle)
@@ -100,10 +106,23 @@ def _live(around: Surroundings, verdict: Verdict) -> None:
         world.now + 20.0, quiet
     ):
         producer.probe()
-    if not world.run_until(healed_at_s + HEALED_WITHIN_S, quiet):
+    world.run_until(healed_at_s + HEALED_WITHIN_S, quiet)
+    if not quiet() and not _gets_there(around, quiet):
         left = ", ".join(oracle.undone()) or "windows or flushes are left"
         raise Violation(
-            "G10", f"not done {HEALED_WITHIN_S:g} s after the end of all faults: {left}"
+            "G10", f"not done {world.now - healed_at_s:.0f} s after the end of all faults: {left}"
         )
     verdict.healed_in_s = world.now - healed_at_s
     oracle.final()
+
+
+def _gets_there(around: Surroundings, quiet: Callable[[], bool]) -> bool:
+    """Tell whether a long way is gone to its end, and every minute some of it."""
+    world, commits = around.world, around.oracle.commits
+    for _ in range(SLOW_MINUTES):
+        before = commits.progress()
+        if world.run_until(world.now + 60.0, quiet):
+            return True
+        if commits.progress() == before:
+            return False
+    return False

@@ -6,14 +6,17 @@ proportions; so a minute of the simulated world holds many hand-overs.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
 from daemon.core.model import Alias, Device, Member, Partition
+from tests.simulation.happenings import KINDS_OF
 
 SESSION_S = 12.0
 HEARTBEAT_S = 1.0
@@ -22,6 +25,7 @@ SETTLE_S = 5.0
 POLL_S = 36.0  # max.poll.interval
 GRACE_S = 15.0
 REVOKE_MARGIN_S = 4.0
+STUCK_AFTER_S = 35.0  # Longer than the 15 s after which a culprit is tried again, twice.
 UNIX_0_S = 1_700_000_000.0
 FINGERPRINT = "simulated"
 
@@ -29,69 +33,6 @@ FINGERPRINT = "simulated"
 HEALED_WITHIN_S = 150.0
 
 Key: TypeAlias = tuple[str, Member]
-
-# Every kind of thing that goes wrong, by the method of `faults.Faults` that does it.
-FAULTS = (
-    "kill",
-    "kill_in_revoke",
-    "kill_at_call",
-    "stop",
-    "join",
-    "freeze",
-    "stall",
-    "cut",
-    "silence",
-    "shuffle",
-    "lose_commits",
-    "refuse_commits",
-    "outage",
-    "unauthorized",
-    "not_found",
-    "quota",
-    "lock",
-    "slow_braze",
-    "letters_out",
-    "reset",
-)
-GRACEFUL = ("stop", "join", "shuffle")
-_KINDS_OF: dict[str, tuple[str, ...]] = {"storm": FAULTS, "rolling": GRACEFUL, "calm": ()}
-ARMS = tuple(_KINDS_OF)
-
-# What 200 worlds of the storm must have seen, or they were not worth running.
-MUST_HAPPEN = frozenset(
-    {
-        *(f"fault_{kind}" for kind in FAULTS),
-        "abandoned",
-        "answer_lost_after_applying",
-        "applied_after_death",
-        "applied_late",
-        "barrier",
-        "barrier_opened_by_memory",
-        "bisection",
-        "clean",
-        "commit_answer_late",
-        "commit_answer_lost",
-        "commit_lost",
-        "commit_rebalance_in_progress",
-        "commit_unknown_member_id",
-        "expired",
-        "kafka_unavailable",
-        "killed_at_call",
-        "killed_in_close",
-        "killed_in_revoke",
-        "left_drained",
-        "left_late",
-        "lost_before_applying",
-        "offset_reset",
-        "on_lost",
-        "paused",
-        "poll_interval_exceeded",
-        "put_back",
-        "replay",
-        "superseded",
-        "unclean_takeover",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +49,48 @@ class Limits:
     slots: int
     per_hour: float
     announce: bool
+    give_up_after_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A world to be."""
+    """A world to be, whole and plain: what a failing one is shrunk to is another of these."""
 
     seed: int
     arm: str
     partitions: tuple[Partition, ...]
+    late: Partition  # Comes into being while the daemons run, if a fault says so.
     place: dict[Key, Partition]
+    keys: tuple[Key, ...]
     refused: frozenset[Key]
-    processes: int
+    daemons: int
     changes: int
+    backlog: bool  # Half of the changes are there when the first daemon starts.
     duration_s: float
-    faults: tuple[tuple[float, str], ...]
+    faults: tuple[tuple[int, float, str], ...]  # Each with its number, from which its chance comes.
     limits: Limits
+    eager: bool  # A rebalance takes everything from everybody first.
+    start: str  # Where a group begins that has no offsets.
     ambiguous: float  # How many requests get no clear answer, outages aside.
-    broken: float = 0.03
-    keys: tuple[Key, ...] = field(default=())
+    broken: float
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What is left of a seed's scenario; None leaves as much as there was.
+
+    All else stays as the seed has drawn it, the chance of each fault too.
+    """
+
+    only_faults: tuple[int, ...] | None = None
+    changes: int | None = None
+    duration_s: float | None = None
+    daemons: int | None = None
+    cohorts: int | None = None
+    partitions: int | None = None
+
+
+WHOLE = Narrowing()
 
 
 def _member(number: int) -> Member:
@@ -137,21 +101,26 @@ def _member(number: int) -> Member:
     return f"m{number}"
 
 
+_AMPLE = 10_000
+
+
 def _limits(rng: random.Random, *, calm: bool) -> Limits:
     tight = not calm and rng.random() < 0.5
     return Limits(
-        pending_max=rng.randint(60, 100) if tight else 10_000,
+        pending_max=rng.randint(60, 100) if tight else _AMPLE,
         reserve=20_000 if calm else rng.choice((6, 20, 20_000)),
         update_members=rng.choice((2, 3, 1_000)),
         # A closed window waits for the one before it, so an early stop may leave it undone.
         window_members=16_000 if calm else rng.choice((3, 8, 16_000)),
         window_age_s=rng.choice((0.0, 0.5, 2.0)),
         window_changes=rng.choice((2, 6, 1_000)),
-        poll_max=rng.choice((1, 3, 10, 50)),
+        # Memory may be exceeded by one poll: small ones show whether anything is paused at all.
+        poll_max=rng.choice((1, 1, 3, 10) if tight else (1, 3, 10, 50)),
         slots=rng.randint(1, 6),
         # What is held must fit the budget of a revoke, where nothing may be sent twice.
-        per_hour=250_000.0 if calm else rng.choice((8_000.0, 250_000.0)),
+        per_hour=250_000.0 if calm else rng.choice((16_000.0 if tight else 8_000.0, 250_000.0)),
         announce=rng.random() < 0.3,
+        give_up_after_s=math.inf if calm else rng.choice((math.inf, math.inf, 6.0)),
     )
 
 
@@ -173,37 +142,65 @@ def _refused(
             taken.add(beside)
 
 
-def scenario(seed: int, arm: str = "storm") -> Scenario:
-    """Draw a world. Arms: `storm` has every fault, `rolling` graceful changes only, `calm` none."""
+def _draw(seed: int, arm: str) -> Scenario:
     rng = random.Random(f"{seed} {arm}")
-    topics = ["t", "u"][: rng.choice((1, 1, 2))]
-    count = rng.randint(len(topics), 4)
-    partitions = tuple(Partition(topics[n % len(topics)], n // len(topics)) for n in range(count))
-    cohorts = [f"c{n}" for n in range(rng.randint(2, 4))]
-    members = [_member(n) for n in range(rng.randint(3, 8))]
-    keys = tuple((cohort, member) for cohort in cohorts for member in members)
     storm = arm == "storm"
     limits = _limits(rng, calm=not storm)
+    tight = limits.pending_max < _AMPLE  # Then there must be enough to fill it.
+    topics = ["t", "u"][: rng.choice((1, 1, 2))]
+    count = rng.randint(3 if tight else len(topics), 4)
+    partitions = tuple(Partition(topics[n % len(topics)], n // len(topics)) for n in range(count))
+    late = Partition("t", sum(partition.topic == "t" for partition in partitions))
+    cohorts = [f"c{n}" for n in range(4 if tight else rng.randint(2, 4))]
+    members = [_member(n) for n in range(rng.randint(6 if tight else 3, 8))]
+    keys = tuple((cohort, member) for cohort in cohorts for member in members)
     place = {key: rng.choice(partitions) for key in keys}
     refused = frozenset(_refused(rng, keys, place)) if storm else frozenset()
+    # Members that nobody has heard of before, since those of the others have their partition.
+    place |= {(cohort, _member(n)): late for cohort in cohorts for n in (100, 101)}
     duration_s = rng.uniform(25, 70)
-    kinds = _KINDS_OF[arm]
-    trouble = range(rng.randint(2, 9)) if kinds else ()
+    kinds = KINDS_OF[arm]
+    trouble = range(rng.randint(2, 10)) if kinds else ()
     faults = sorted((rng.uniform(2, duration_s), rng.choice(kinds)) for _ in trouble)
     return Scenario(
         seed=seed,
         arm=arm,
         partitions=partitions,
+        late=late,
         place=place,
+        keys=tuple(place),
         refused=refused,
-        processes=rng.randint(1, 3),
-        changes=rng.randint(40, 160),
+        daemons=rng.randint(1, 3),
+        changes=rng.randint(100, 220) if tight else rng.randint(40, 160),
+        backlog=rng.random() < (0.6 if tight else 0.3),
         duration_s=duration_s,
-        faults=tuple(faults),
+        faults=tuple((number, *fault) for number, fault in enumerate(faults)),
         limits=limits,
+        eager=rng.random() < 0.3,
+        start=rng.choice(("earliest", "earliest", "latest")) if storm else "earliest",
         ambiguous=rng.choice((0.0, 0.05, 0.3)) if storm else 0.0,
         broken=0.03 if storm else 0.0,
+    )
+
+
+def scenario(seed: int, arm: str = "storm", narrowing: Narrowing = WHOLE) -> Scenario:
+    """Draw a world. Arms: `storm` has every fault, `rolling` graceful changes only, `calm` none."""
+    plan = _draw(seed, arm)
+    partitions = plan.partitions[: narrowing.partitions]
+    cohorts = sorted({cohort for cohort, _ in plan.keys})[: narrowing.cohorts]
+    places = {*partitions, plan.late}
+    keys = tuple(k for k in plan.keys if k[0] in cohorts and plan.place[k] in places)
+    only = narrowing.only_faults
+    return dataclasses.replace(
+        plan,
+        partitions=partitions,
+        place={key: plan.place[key] for key in keys},
         keys=keys,
+        refused=plan.refused.intersection(keys),
+        faults=tuple(fault for fault in plan.faults if only is None or fault[0] in only),
+        daemons=narrowing.daemons or plan.daemons,
+        changes=plan.changes if narrowing.changes is None else narrowing.changes,
+        duration_s=narrowing.duration_s or plan.duration_s,
     )
 
 
@@ -216,6 +213,8 @@ def scaled(limits: Limits) -> Iterator[None]:
         "daemon.core.queue.MEMBERS_MAX": limits.window_members,
         "daemon.intake.loop.REVOKE_MARGIN_S": REVOKE_MARGIN_S,
         "daemon.core.sender.SEARCH_PAUSE_S": 6.0,
+        "daemon.intake.watch.PICTURE_EVERY_S": 2.0,
+        "daemon.intake.watch.STUCK_AFTER_S": STUCK_AFTER_S,
     }
     with ExitStack() as stack:
         for name, value in constants.items():

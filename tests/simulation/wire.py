@@ -12,19 +12,19 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from daemon.braze.dispatcher import Published
+from daemon.braze.watch import blocked_now
 from daemon.core.delivery import Attempt, Delivery
-from daemon.core.model import Flush, Outcome, Partition
+from daemon.core.model import Flush, Outcome
 from daemon.core.verdict import Answer, Verdict
 from tests.simulation.braze import Braze
-from tests.simulation.oracle import Bucket, Oracle, Request
+from tests.simulation.oracle import Oracle, Request, Sending
+from tests.simulation.pace import Pace
 from tests.simulation.scenario import UNIX_0_S
-from tests.simulation.world import World
+from tests.simulation.world import Violation, World
 
 
-class Owner(Protocol):
+class Owner(Sending, Protocol):
     """The process around a line."""
-
-    name: str
 
     @property
     def frozen(self) -> bool:
@@ -32,9 +32,6 @@ class Owner(Protocol):
 
     def check_alive(self) -> None: ...
     def guard(self, do: Callable[[], None]) -> Callable[[], None]: ...
-    def holds(self, partition: Partition) -> bool: ...
-    def session_until_s(self) -> float: ...
-    def excused_below(self, partition: Partition) -> float: ...
 
 
 class Dispatcher:
@@ -46,12 +43,13 @@ class Dispatcher:
         self.published = Published()
         self.on_wire: dict[int, Request | None] = {}
         limits = world.plan.limits
-        self._bucket = Bucket(world, limits.slots, limits.per_hour)
+        self._pace = Pace(world, limits.slots, limits.per_hour)
         self._world = world
         self._owner = owner
         self._delivery = delivery
         self._oracle = oracle
         self._braze = braze
+        self._announced: set[str] = set()
         self._taken = 0
         self._wake_at_s = math.inf
         self.tell: Callable[[list[Outcome]], None] = lambda _: None
@@ -75,9 +73,15 @@ class Dispatcher:
 
     def share(self, part: float) -> None:
         """Use this part of the budget."""
-        self._bucket.share(part)
+        self._pace.share(part)
         self._delivery.pacer.set_share(part, self._world.now)
         self._pump()
+
+    def waits(self) -> bool:
+        """Tell whether the sending side has a declared reason to wait."""
+        now_s, senders = self._world.now, self._delivery.lineup.senders.values()
+        backoff = any(sender.not_before_s > now_s for sender in senders)
+        return backoff or bool(blocked_now(self._delivery, now_s))
 
     def _pump(self) -> None:
         now_s = self._world.now
@@ -96,7 +100,8 @@ class Dispatcher:
             self._pump()
 
     def _start(self, attempt: Attempt) -> None:
-        self._bucket.take(self._owner.name)
+        self._pace.take(self._owner.name, len(self.on_wire))
+        self._check_announced(attempt)
         self._world.note(
             "attempt", self._owner.name, attempt.cohort, attempt.update and attempt.update.changes
         )
@@ -113,10 +118,24 @@ class Dispatcher:
         self._world.note("answer", self._owner.name, attempt.cohort, answer.reason)
         if answer.verdict is Verdict.ACCEPTED and request is not None:
             self._oracle.acknowledged(request)
-        if answer.reason == "rate_limited" and answer.quota.reset_at_s is not None:
-            self._bucket.quiet_until_s = answer.quota.reset_at_s - UNIX_0_S
-        self._end(self._delivery.finish(attempt.id, answer, now_s, UNIX_0_S + now_s))
+        self._note_announced(attempt, answer)
+        unix_s = UNIX_0_S + now_s + self._world.clock_off_s
+        self._pace.heard(answer, unix_s, update=attempt.update is not None)
+        self._end(self._delivery.finish(attempt.id, answer, now_s, unix_s))
         self._pump()
+
+    def _check_announced(self, attempt: Attempt) -> None:
+        """Judge that Braze has been told a cohort's name before its first members."""
+        if attempt.update is None or not self._world.plan.limits.announce:
+            return
+        if attempt.cohort not in self._announced:
+            raise Violation("names", f"members of {attempt.cohort} are sent before its name")
+
+    def _note_announced(self, attempt: Attempt, answer: Answer) -> None:
+        if answer.reason == "not_found":
+            self._announced.discard(attempt.cohort)
+        elif attempt.update is None and answer.verdict is Verdict.ACCEPTED:
+            self._announced.add(attempt.cohort)
 
     def _end(self, outcomes: list[Outcome]) -> None:
         if outcomes:

@@ -51,6 +51,7 @@ class World:
         self.now = 0.0
         self.steps = 0
         self.healed = False
+        self.clock_off_s = 0.0  # How wrong the wall clock is that the daemons see.
         self.seen: Counter[str] = Counter()
         self.trace: deque[tuple[float, str, tuple[object, ...]]]
         self.trace = deque(maxlen=None if keep_trace else TRACE_TAIL)
@@ -108,7 +109,8 @@ class World:
 
     def sometimes(self, what: str, count: int = 1) -> None:
         """Count that something rare really happened."""
-        self.seen[what] += count
+        if count:
+            self.seen[what] += count
 
     def trace_hash(self) -> str:
         """Return what the whole trace sums up to."""

@@ -37,14 +37,19 @@ class DaemonProcess:
     """
 
     def __init__(
-        self, config: Document, folder: Path, *, environ: Mapping[str, str] | None = None
+        self,
+        config: Document,
+        folder: Path,
+        *,
+        environ: Mapping[str, str] | None = None,
+        module: str = "daemon",
     ) -> None:
         number = next(_numbers)
         file = folder / f"daemon-{number}.yaml"
         file.write_text(yaml.safe_dump(config, allow_unicode=True))
         inherited = {name: text for name, text in os.environ.items() if "COHORTD" not in name}
         argv = ["env", "-i", *(f"{n}={t}" for n, t in {**inherited, **(environ or {})}.items())]
-        argv += [sys.executable, "-m", "daemon", "run", "-c", str(file)]
+        argv += [sys.executable, "-m", module, "run", "-c", str(file)]
         self._child = Child(argv, folder / f"daemon-{number}.log")
         self._port: int | None = None
 

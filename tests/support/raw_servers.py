@@ -23,6 +23,7 @@ ENCODED = encode_update(UPDATE)
 OK = b'HTTP/1.1 201 Created\r\nContent-Length: 21\r\n\r\n{"message":"success"}'
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 TIMEOUT_S = 0.3
+READ_AHEAD_BYTES = 16_384  # At a narrow port asyncio reads no more by itself.
 
 Reader: TypeAlias = asyncio.StreamReader
 Writer: TypeAlias = asyncio.StreamWriter
@@ -59,15 +60,34 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(behave: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+async def serving(
+    behave: Behaviour, tls: ssl.SSLContext | None = None, at: socket.socket | None = None
+) -> AsyncIterator[Server]:
     server = Server(behave)
-    listener = await asyncio.start_server(server.accept, "127.0.0.1", 0, ssl=tls)
+    if at is None:
+        listener = await asyncio.start_server(server.accept, "127.0.0.1", 0, ssl=tls)
+    else:
+        listener = await asyncio.start_server(
+            server.accept, sock=at, ssl=tls, limit=READ_AHEAD_BYTES
+        )
     server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server
     finally:
         listener.close()
         await server.end()
+
+
+def narrow_port() -> socket.socket:
+    """Return a bound socket whose peers can't hand a large request to the kernel whole.
+
+    Segments as small as a network's keep the sender's buffer small; on loopback it is megabytes.
+    """
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1_400)
+    sock.bind(("127.0.0.1", 0))
+    return sock
 
 
 @asynccontextmanager
@@ -123,6 +143,15 @@ async def hang_in_body(reader: Reader, writer: Writer) -> None:
     await whole_request(reader)
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{")
     await asyncio.Event().wait()
+
+
+async def dribble_body(reader: Reader, writer: Writer) -> None:
+    await whole_request(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.01)
 
 
 async def reset_unanswered(reader: Reader, writer: Writer) -> None:

@@ -83,6 +83,7 @@ class Stage:
         self.partner_key.write_text(PARTNER_KEY)
         self.import_key.write_text(IMPORT_KEY)
         self.daemons: list[DaemonProcess] = []
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -123,9 +124,13 @@ class Stage:
         changes: Mapping[str, object] | None = None,
         *,
         environ: Mapping[str, str] | None = None,
+        module: str = "daemon",
     ) -> DaemonProcess:
-        """Start a daemon; whatever happens, it is ended at the end of the test."""
-        daemon = DaemonProcess(self.config(changes), self.folder, environ=environ)
+        """Start a daemon; whatever happens, it is ended at the end of the test.
+
+        `module` is what Python runs: the daemon itself, or a test's own way into it.
+        """
+        daemon = DaemonProcess(self.config(changes), self.folder, environ=environ, module=module)
         self.daemons.append(daemon)
         return daemon
 
@@ -152,10 +157,9 @@ class Stage:
 
     def committed(self, partitions: int = 1) -> dict[int, tuple[int, Mark]]:
         """Return the group's offsets with what their metadata says."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         asked = [TopicPartition(self.topic, number) for number in range(partitions)]
         request = ConsumerGroupTopicPartitions(self.group, asked)
-        future = admin.list_consumer_group_offsets([request])[self.group]
+        future = self._admin.list_consumer_group_offsets([request])[self.group]
         found: dict[int, tuple[int, Mark]] = {}
         for entry in future.result(topics.TIMEOUT_S).topic_partitions or ():
             if entry.offset >= 0:

@@ -51,6 +51,24 @@ def test_half_a_refusal_refuses_nobody(status: int, verdict: Verdict, reason: st
     assert (answer.verdict, answer.reason, answer.sent) == (verdict, reason, Sent.AMBIGUOUS)
 
 
+@pytest.mark.parametrize(
+    ("status", "verdict", "sent", "reason"),
+    [
+        (201, Verdict.RETRY, Sent.AMBIGUOUS, "truncated"),
+        (202, Verdict.RETRY, Sent.AMBIGUOUS, "truncated"),
+        (413, Verdict.REFUSED, Sent.ANSWERED, "too_large"),
+        (401, Verdict.BLOCKED, Sent.ANSWERED, "client_secret"),
+    ],
+)
+def test_a_request_that_had_not_left_whole_can_be_refused_but_not_accepted(
+    status: int, verdict: Verdict, sent: Sent, reason: str
+) -> None:
+    answer = read_answer(Heard(status, [], b'{"message":"success"}', early=True), UNQUOTABLE)
+
+    assert (answer.verdict, answer.sent, answer.reason) == (verdict, sent, reason)
+    assert ("before the whole request" in answer.detail) is (status < 300)
+
+
 def test_what_must_not_be_quoted_does_not_show_itself() -> None:
     assert "canary" not in repr(UNQUOTABLE)
 

@@ -48,6 +48,41 @@ _PROPERTIES = "kafka.properties"
             "delivery.backoff.initial",
             ["3s", "delivery.backoff.max 2s"],
         ),
+        (
+            {"delivery.backoff": {"give_up_after": "89s"}},
+            "delivery.backoff.give_up_after",
+            ["delivery.settle 30s", "at least 90s", "G12"],
+        ),
+        (
+            {"delivery.backoff": {"give_up_after": "1h"}, "dead_letter.topic": None},
+            "delivery.backoff.give_up_after",
+            ["dead_letter.topic", "G2"],
+        ),
+        (
+            {"delivery": {"requests_per_hour": 800, "max_in_flight": 24}},
+            "delivery.max_in_flight",
+            ["delivery.requests_per_hour 800", "delivery.reserve 0.1", "at most 21", "G8"],
+        ),
+        (
+            {"memory.max_pending_changes": 19_999},
+            "memory.max_pending_changes",
+            ["20000 records again", "G5"],
+        ),
+        (
+            {_PROPERTIES: {"reconnect.backoff.max.ms": 20_001}},
+            "kafka.properties.reconnect.backoff.max.ms",
+            ["20001", "at most 20000", "G10"],
+        ),
+        (
+            {_PROPERTIES: {"topic.metadata.refresh.interval.ms": -1}},
+            "kafka.properties.topic.metadata.refresh.interval.ms",
+            ["inputs", "G1"],
+        ),
+        (
+            {_PROPERTIES: {"socket.timeout.ms": 5_999, "fetch.wait.max.ms": 5_000}},
+            "kafka.properties.socket.timeout.ms",
+            ["fetch.wait.max.ms 5000", "at least 6000", "G10"],
+        ),
         ({"braze.endpoint": "https://rest.example.com"}, "braze.cluster", ["braze.endpoint"]),
         ({"braze.cluster": None}, "braze", ["neither cluster nor endpoint"]),
         (
@@ -95,6 +130,13 @@ def test_a_rule_between_settings_names_both(
         {"inputs": [{"pattern": "^cohort.*"}], "dead_letter.topic": None},
         {"inputs": [{"pattern": "^cohort.membership"}]},
         {"delivery": {"settle": "1s", "request_timeout": "10s"}},
+        {"delivery.backoff": {"give_up_after": "90s"}},
+        {"dead_letter.topic": None},
+        {"delivery": {"requests_per_hour": 1000, "max_in_flight": 27}},
+        {"delivery": {"requests_per_hour": 1, "max_in_flight": 1}},
+        {"memory.max_pending_changes": 20_000},
+        {_PROPERTIES: {"reconnect.backoff.max.ms": 20_000, "fetch.wait.max.ms": 20_000}},
+        {_PROPERTIES: {"socket.timeout.ms": 6_000, "fetch.wait.max.ms": 5_000}},
     ],
 )
 def test_the_edge_of_a_rule_is_still_good(tmp_path: Path, changes: dict[str, object]) -> None:

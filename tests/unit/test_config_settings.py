@@ -54,7 +54,7 @@ def test_every_setting_reaches_its_place_in_seconds(tmp_path: Path) -> None:
             "delivery.backoff.give_up_after": "1h",
             "cohorts.overrides": {"vip": {"name": "VIP customers", "max_age": "5m"}},
             "braze.workspace": "acme-prod",
-            "dead_letter.topic": None,
+            "dead_letter.topic": "other.dlq",
         },
     )
 
@@ -63,7 +63,7 @@ def test_every_setting_reaches_its_place_in_seconds(tmp_path: Path) -> None:
     assert settings.cohorts.overrides["vip"].max_age == 300
     assert settings.cohorts.overrides["vip"].name == "VIP customers"
     assert settings.braze.workspace == "acme-prod"
-    assert settings.dead_letter.topic is None
+    assert settings.dead_letter.topic == "other.dlq"
     assert math.isinf(load_with(tmp_path, {}).delivery.backoff.give_up_after)
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any, cast
+
 from confluent_kafka import KafkaError, TopicPartition
 
 from daemon.core.model import Partition
 from daemon.kafka.client_config import consumer_config, producer_config
-from daemon.kafka.commits import FORGOTTEN_AFTER_S, CommitBook
+from daemon.kafka.commits import BACKWARDS, FORGOTTEN_AFTER_S, CommitBook, CommitSender
 from daemon.kafka.records import Commit, CommitResult
 
 AT = Partition("t", 0)
@@ -66,6 +68,30 @@ def test_a_commit_never_answered_fails_in_the_end_and_its_late_answer_is_ignored
     assert (result.commit, result.error) == (commit, "_TIMED_OUT")
     assert book.oldest_age_s(200.0) is None
     assert book.drain(200.0) == []
+
+
+class FakeClient:
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> list[TopicPartition]:
+        self.offsets += [entry.offset for entry in offsets]
+        return [] if asynchronous else offsets
+
+
+def test_where_a_partition_begins_again_may_be_lower_than_where_it_was_left() -> None:
+    client = FakeClient()
+    sender = CommitSender(cast("Any", client), CommitBook(), {AT}, lambda: 0.0)
+    sender.send([Commit(AT, 5, "")])
+    sender.send([Commit(AT, 4, "")])
+    refused = [result.error for result in sender.results()]
+
+    sender.forget(AT)  # Given up; meanwhile a person has reset it.
+    sender.send([Commit(AT, 2, "")])
+
+    assert refused == [BACKWARDS]
+    assert client.offsets == [5, 2]
+    assert sender.results() == []
 
 
 def test_nobody_can_take_back_what_a_guarantee_rests_on() -> None:

@@ -12,6 +12,7 @@ from tests.support.builders import (
     ACCEPTED,
     LOCKED,
     NOT_FOUND,
+    REFUSED,
     SECRET,
     SERVER_ERROR,
     flush_of,
@@ -32,6 +33,21 @@ def test_an_outage_is_probed_every_5_seconds() -> None:
     assert 60 <= len(probes) <= 121
     assert all(later - earlier >= 4.999 for earlier, later in itertools.pairwise(probes))
     assert not sending.delivery.health.well(sending.now_s)
+
+
+def test_an_outage_is_probed_no_faster_where_a_member_is_under_suspicion() -> None:
+    others = [f"c{n}" for n in range(150)]
+    sending = Sending(by_cohort({"bad": REFUSED} | dict.fromkeys(others, SERVER_ERROR)))
+    sending.submit(flush_of(members(1), cohort="bad"))
+    sending.submit(*(flush_of(members(1), cohort=cohort) for cohort in others))
+    sending.go_on(20.0)
+    began = len(sending.started)
+
+    sending.go_on(60.0)
+
+    probes = sending.starts()[began:]
+    assert len(probes) >= 4
+    assert all(later - earlier >= 4.999 for earlier, later in itertools.pairwise(probes))
 
 
 def test_after_an_outage_everything_is_delivered_within_30_seconds() -> None:

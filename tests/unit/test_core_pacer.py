@@ -69,6 +69,24 @@ def test_a_new_share_counts_from_now_on() -> None:
     assert pacer.ready_at_s(2.0) == math.inf
 
 
+def test_replicas_keep_the_total_whoever_is_flooded_and_each_may_use_its_own() -> None:
+    shares = (0.5, 0.25, 0.25)
+    budget = Budget(requests_per_hour=36_000, reserve=0.1, burst=24)
+    used = []
+
+    for share in shares:
+        pacer = Pacer(budget, 0.0)
+        pacer.set_share(share, 0.0)
+        used.append(0)
+        at_s = 0.0
+        while (at_s := pacer.ready_at_s(at_s)) < 3600.0:
+            pacer.take(at_s)
+            used[-1] += 1
+
+    assert sum(used) <= 36_000 * 0.9
+    assert all(u >= 0.9 * 36_000 * 0.9 * s for u, s in zip(used, shares, strict=True))
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_a_share_outside_0_and_1_is_a_bug(share: float) -> None:
     with pytest.raises(AssertionError):

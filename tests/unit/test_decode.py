@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -129,6 +130,38 @@ def test_what_is_wrong_with_a_native_event_is_said(
 
     assert said is reason
     assert named in detail
+
+
+HOSTILE = {
+    "deep arrays": b"[" * 900_000,
+    "deep objects": b'{"a":' * 150_000 + b"1" + b"}" * 150_000,
+    "deep inside": b'{"cohort_id":"v","op":"add","external_id":' + b"[" * 500_000,
+    "closed and deep": b'{"x":' + b"[" * 400_000 + b"]" * 400_000 + b"}",
+    "10 MB": b'{"cohort_id":"v","op":"add","external_id":"u","x":"' + b"x" * 10_000_000 + b'"}',
+    "a number without end": b'{"op":' + b"9" * 1_000_000 + b"}",
+    "NaN": b'{"cohort_id":"v","op":"add","external_id":NaN}',
+    "Infinity": b'{"cohort_id":"v","op":"add","external_id":-Infinity}',
+    "a lone surrogate": b'{"cohort_id":"v","op":"add","external_id":"\\ud800"}',
+    "NUL": b'{"cohort_id":"v","op":"add","external_id":"\\u0000"}',
+    "raw NUL": b'\x00{"cohort_id":"v","op":"add","external_id":"u"}',
+    "no UTF-8": b'{"cohort_id":"v","op":"add","external_id":"\xed\xa0\x80"}',
+    "keys that repeat": b"{" + b'"op":"x",' * 100_000 + b'"op":7}',
+}
+
+
+@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
+def test_what_is_hostile_is_refused_in_50_ms_and_the_others_are_taken(value: bytes) -> None:
+    spent_s = []
+
+    for _ in range(3):
+        began_s = time.thread_time()  # What it costs, not what neighbours on the machine cost.
+        decoded = native().decode(run_of(GOOD, value, {**GOOD, "external_id": "u2"}))
+        spent_s.append(time.thread_time() - began_s)
+
+    assert [reject.offset for reject in decoded.rejects] == [101]
+    assert len(decoded.rejects[0].detail) < 300
+    assert decoded.change_set.changes == {"vip": {"u1": True, "u2": True}}
+    assert min(spent_s) <= 0.05
 
 
 def test_ids_at_their_limits_are_taken() -> None:

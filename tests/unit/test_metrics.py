@@ -30,6 +30,7 @@ retention_headroom_seconds{topic,partition} partitions{state} rebalances_total{k
 intent_commits_total{result} unclean_handovers_total braze_quota_limit_requests
 braze_quota_remaining_requests braze_quota_used_by_others_requests backoff_seconds
 blocked{reason} ready last_success_timestamp_seconds last_poll_timestamp_seconds
+intake_turn_seconds
 config_info{hash,workspace} build_info{version}
 """
 

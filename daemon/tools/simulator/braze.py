@@ -105,10 +105,11 @@ class Braze:
         if endpoint is None or method != "POST":
             return Reaction(say(404))
         stats, now_s = self._parts.stats, self._clock()
-        arrival = Arrival(stats.arrive(), now_s)
         within = self._parts.quota.take(now_s)
         large = len(body) > BODY_MAX
         request = read_request(endpoint, b"" if large else body)
+        caller = self._parts.keys.place(request.partner_api_key)
+        arrival = Arrival(stats.arrive(), now_s, caller)
         self._count_violations(request, large=large)
         if not within:
             reaction = Reaction(say(429))
@@ -120,7 +121,9 @@ class Braze:
             )
         ids = len(request.content) if isinstance(request.content, Update) else 0
         stats.record(
-            SeenRequest(arrival.number, now_s, endpoint, request.cohort, ids, reaction.outcome)
+            SeenRequest(
+                arrival.number, now_s, endpoint, request.cohort, ids, reaction.outcome, caller
+            )
         )
         return self._with_headers(reaction, now_s)
 

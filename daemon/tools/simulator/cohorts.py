@@ -27,10 +27,11 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """When a request came: its place among all requests, and the Unix time."""
+    """When a request came, its place among all requests, and whose key it had, by its place."""
 
     number: int
     at_s: float
+    caller: int | None = None
 
 
 class Workspace:
@@ -76,6 +77,7 @@ class Workspace:
                 endpoint="cohorts",
                 cohort=announcement.cohort,
                 name=announcement.name,
+                caller=arrival.caller,
             )
         )
 
@@ -103,6 +105,7 @@ class Workspace:
                 cohort=update.cohort,
                 adds=update.adds,
                 removes=update.removes,
+                caller=arrival.caller,
             )
         )
         return unknown

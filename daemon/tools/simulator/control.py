@@ -209,6 +209,7 @@ def _show_applied(request: AppliedRequest) -> dict[str, object]:
     shown: dict[str, object] = {
         "number": request.number,
         "arrival": request.arrival,
+        "caller": request.caller,
         "arrived_at_s": request.arrived_at_s,
         "applied_at_s": request.applied_at_s,
         "endpoint": request.endpoint,
@@ -226,6 +227,7 @@ def _show_applied(request: AppliedRequest) -> dict[str, object]:
 def _show_seen(request: SeenRequest) -> dict[str, object]:
     return {
         "arrival": request.arrival,
+        "caller": request.caller,
         "arrived_at_s": request.arrived_at_s,
         "endpoint": request.endpoint,
         "cohort": request.cohort,

@@ -21,7 +21,8 @@ class AppliedRequest:
     """One applied request. `arrival` is its place in the order of arrival, of all requests.
 
     `number` is its place in the order of application. Times are Unix seconds. `name` is set for
-    an announcement, and `adds` and `removes` are as they stood in the request.
+    an announcement, and `adds` and `removes` are as they stood in the request. `caller` is the
+    place of its partner key among the accepted ones, where there are any: it tells replicas apart.
     """
 
     number: int
@@ -33,6 +34,7 @@ class AppliedRequest:
     name: str | None = None
     adds: tuple[Member, ...] = ()
     removes: tuple[Member, ...] = ()
+    caller: int | None = None
 
     def __len__(self) -> int:
         return len(self.adds) + len(self.removes)

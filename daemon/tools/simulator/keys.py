@@ -5,7 +5,7 @@ Owns the 401 texts. It never prints or returns a key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 PARTNER_KEY_TEXT = "Invalid partner API key"
 CLIENT_SECRET_TEXT = "Invalid client secret"  # noqa: S105 - Braze's text, not a secret.
@@ -21,7 +21,7 @@ class Keys:
     def __init__(
         self, partner_api_keys: Iterable[str] = (), client_secrets: Iterable[str] = ()
     ) -> None:
-        self._partner_api_keys = frozenset(partner_api_keys)
+        self._partner_api_keys = _in_order(partner_api_keys)
         self._client_secrets = frozenset(client_secrets)
         self._enabled = True
 
@@ -34,7 +34,7 @@ class Keys:
     ) -> None:
         """Replace what is given; what is None stays as it was."""
         if partner_api_keys is not None:
-            self._partner_api_keys = frozenset(partner_api_keys)
+            self._partner_api_keys = _in_order(partner_api_keys)
         if client_secrets is not None:
             self._client_secrets = frozenset(client_secrets)
         if partner_enabled is not None:
@@ -48,6 +48,12 @@ class Keys:
             return CLIENT_SECRET_TEXT
         return None if self._enabled else NOT_ENABLED_TEXT
 
+    def place(self, partner_api_key: object) -> int | None:
+        """Return the key's place among the accepted ones, from 0: who sent, without the key."""
+        if not isinstance(partner_api_key, str):
+            return None
+        return self._partner_api_keys.get(partner_api_key)
+
     def as_json(self) -> dict[str, object]:
         """Return how many keys are accepted, never which; 0 means that all are."""
         return {
@@ -57,7 +63,11 @@ class Keys:
         }
 
 
-def _accepted(key: object, keys: frozenset[str]) -> bool:
+def _in_order(keys: Iterable[str]) -> dict[str, int]:
+    return {key: place for place, key in enumerate(dict.fromkeys(keys))}
+
+
+def _accepted(key: object, keys: Collection[str]) -> bool:
     if not isinstance(key, str) or not key:
         return False
     return not keys or key in keys

@@ -36,6 +36,7 @@ class SeenRequest:
     cohort: str
     ids: int
     outcome: str
+    caller: int | None = None  # The place of its partner key among the accepted ones.
 
 
 class Stats:

@@ -1,0 +1,125 @@
+"""Planted bugs of windows and flushes: order, what is put back, what fits into memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from daemon.core.model import Changes, Flush, Lane, Outcome, Partition
+from daemon.core.queue import WindowQueue
+from daemon.core.relay import Relay
+from daemon.core.window import OpenLane, Window
+from tests.simulation.consumer import Consumer
+from tests.simulation.planting import Bug, bug
+
+
+def _first_change_wins(window: Window, lane: OpenLane, changes: Changes) -> int:
+    before = len(lane.changes)
+    for member, add in changes.items():
+        lane.changes.setdefault(member, add)
+    window.members += len(lane.changes) - before
+    return len(lane.changes) - before
+
+
+def _two_flushes(relay: Relay, cohort: str, lanes: tuple[Lane, ...], changes: Changes) -> Flush:
+    flush = _LAUNCH(relay, cohort, lanes, changes)
+    relay._flight_of = _Forgetful()
+    return flush
+
+
+_LAUNCH = Relay._launch
+
+
+class _Forgetful(dict[str, int]):
+    def __contains__(self, _cohort: object) -> bool:
+        return False
+
+    def __delitem__(self, _cohort: str) -> None:
+        return
+
+
+def _release_at_launch(
+    relay: Relay, cohort: str, lanes: tuple[Lane, ...], changes: Changes
+) -> Flush:
+    for lane in lanes:
+        relay._tenures[lane.partition].ledger.release(lane.ticket)
+    return _LAUNCH(relay, cohort, lanes, changes)
+
+
+def _not_put_back(_relay: Relay, _cohort: str, lane: Lane, _left: Changes) -> int | None:
+    return lane.ticket
+
+
+def _put_back_above(window: Window, lane: Lane, changes: Changes) -> int | None:
+    newer = window.lanes.get(lane.partition)
+    above = {} if newer is None else {m: a for m, a in newer.changes.items() if m not in changes}
+    if newer is not None:
+        window.members += len(above) - len(newer.changes)
+        newer.changes = above
+    return _PUT_BACK(window, lane, changes)
+
+
+def _older_hold_released(window: Window, lane: Lane, changes: Changes) -> int | None:
+    needless = _PUT_BACK(window, lane, changes)
+    return None if needless is None else lane.ticket
+
+
+_PUT_BACK = Window.put_back
+
+
+def _put_back_without_wait(relay: Relay, outcome: Outcome, now_s: float) -> None:
+    _COMPLETE(relay, dataclasses.replace(outcome, listed=()) if outcome.left else outcome, now_s)
+
+
+_COMPLETE = Relay.complete
+
+
+def _split_behind_barrier(
+    queue: WindowQueue, cohort: str, now_s: float, _whole: Partition | None = None
+) -> Window:
+    return _GATHER(queue, cohort, now_s)
+
+
+_GATHER = WindowQueue.gather
+
+
+def _nothing(*_: object) -> None:
+    return
+
+
+def _never_pause(_relay: Relay) -> set[Partition]:
+    return set()
+
+
+def _begin_all_running(consumer: Consumer, offsets: Mapping[Partition, int]) -> None:
+    """Forget the pause that follows: what is new is read on though there is no room."""
+    consumer.__dict__["running"] = set(offsets)
+    _BEGIN(consumer, offsets)
+
+
+_BEGIN = Consumer.begin
+
+
+def _pause_the_old(consumer: Consumer, partitions: list[Partition]) -> None:
+    running: set[Partition] = consumer.__dict__.pop("running", set())
+    _PAUSE(consumer, [p for p in partitions if p not in running])
+
+
+_PAUSE = Consumer.pause
+
+
+BUGS: dict[str, Bug] = {
+    "first_change_wins": bug("rule 3", (Window, "add", _first_change_wins)),
+    "two_flushes_of_a_cohort": bug("G4, G5", (Relay, "_launch", _two_flushes)),
+    "hold_released_at_launch": bug("G2", (Relay, "_launch", _release_at_launch)),
+    "not_put_back": bug("G2", (Relay, "_put_back", _not_put_back)),
+    "put_back_above_newer": bug("rule 3", (Window, "put_back", _put_back_above)),
+    "put_back_without_wait": bug("G4, G6", (Relay, "complete", _put_back_without_wait)),
+    "older_hold_released": bug("G2", (Window, "put_back", _older_hold_released)),
+    "split_behind_barrier": bug("G5", (WindowQueue, "gather", _split_behind_barrier)),
+    "never_paused": bug("G9", (Relay, "to_pause", _never_pause)),
+    "paused_for_ever": bug("G10", (Consumer, "resume", _nothing)),
+    "pause_lost_on_assignment": bug(
+        "G9", (Consumer, "begin", _begin_all_running), (Consumer, "pause", _pause_the_old)
+    ),
+}

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from daemon.kafka.client_config import admin_config, consumer_config, producer_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_a_broker_that_is_back_is_looked_for_soon_unless_told_otherwise() -> None:
+    for config in (consumer_config({}), admin_config({}), producer_config({})):
+        assert config["reconnect.backoff.max.ms"] == 5_000
+        assert config["socket.connection.setup.timeout.ms"] == 10_000
+
+    assert consumer_config({"reconnect.backoff.max.ms": "7000"})["reconnect.backoff.max.ms"] == (
+        "7000"
+    )
+
+
+@pytest.mark.parametrize("make", [consumer_config, admin_config, producer_config])
+def test_a_first_wait_of_theirs_is_not_contradicted_by_a_longest_of_ours(
+    make: Callable[[dict[str, object]], dict[str, object]],
+) -> None:
+    assert "reconnect.backoff.max.ms" not in make({"reconnect.backoff.ms": "8000"})
