@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.brokers import KafkaServer
+from tests.support.brokers import KafkaServer, ProxiedListener
 from tests.support.debezium import ChangeCapture, PostgresError
 from tests.support.java import JavaError
+from tests.support.kafka_cluster import KafkaCluster
 from tests.support.members import Cluster
 from tests.support.mock_cluster import MockCluster, mock_cluster
 
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BOOTSTRAP = "COHORTD_TEST_BOOTSTRAP"
-_MARKED_BY = {"kafka": "kafka", "kafka_server": "kafka", "connect": "debezium"}
+_MARKED_BY = {
+    "kafka": "kafka",
+    "kafka_server": "kafka",
+    "kafka_three": "kafka",
+    "connect": "debezium",
+}
 
 
 def pytest_configure() -> None:
@@ -62,7 +68,7 @@ def _own_server(server_folder: Path) -> Iterator[KafkaServer | None]:
         yield None
         return
     try:
-        server = KafkaServer(server_folder / "kafka")
+        server = KafkaServer(server_folder / "kafka", proxied=ProxiedListener())
     except JavaError as why:
         _cannot("Apache Kafka", why)
         raise
@@ -78,11 +84,37 @@ def kafka(_own_server: KafkaServer | None) -> str:
 
 @pytest.fixture
 def kafka_server(_own_server: KafkaServer | None) -> Iterator[KafkaServer]:
-    """Return the broker's process, to freeze it; whatever the test does, it goes on afterwards."""
+    """Return the broker's process, to freeze, kill and restart it.
+
+    Whatever the test does, it goes on afterwards.
+    """
     if _own_server is None:
         pytest.skip(f"the broker of {BOOTSTRAP} is not ours to stop")
     yield _own_server
-    _own_server.thaw()
+    if _own_server.runs:
+        _own_server.thaw()
+    else:
+        _own_server.start()
+
+
+@pytest.fixture(scope="session")
+def _three_nodes(server_folder: Path) -> Iterator[KafkaCluster]:
+    if os.environ.get(BOOTSTRAP):
+        pytest.skip(f"the brokers of {BOOTSTRAP} are not ours to stop")
+    try:
+        cluster = KafkaCluster(server_folder / "three")
+    except JavaError as why:
+        _cannot("Apache Kafka", why)
+        raise
+    with cluster:
+        yield cluster
+
+
+@pytest.fixture
+def kafka_three(_three_nodes: KafkaCluster) -> Iterator[KafkaCluster]:
+    """Return three nodes, to kill and restart; whatever the test does, all go on afterwards."""
+    yield _three_nodes
+    _three_nodes.heal()
 
 
 @pytest.fixture

@@ -1,20 +1,22 @@
-"""A real Apache Kafka for the tests: one KRaft node from Maven artifacts, on free ports."""
+"""A real Apache Kafka for the tests: KRaft nodes from Maven artifacts, on free ports."""
 
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from tests.support.java import java, write_logging
 from tests.support.processes import Child, free_port
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={node}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
@@ -37,19 +39,61 @@ group.consumer.heartbeat.interval.ms=500
 log.retention.check.interval.ms=1000
 """
 
+# Later lines win. Behind this second listener clients are told to come back to another port, at
+# which a test puts a proxy; without one nobody answers there.
+_PROXIED = """\
+listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxy}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which node of a cluster this is: its number, and the port of every controller by number."""
+
+    node: int = 1
+    controllers: Mapping[int, int] = field(default_factory=lambda: {1: free_port()})
+
+    @property
+    def voters(self) -> str:
+        return ",".join(f"{node}@127.0.0.1:{port}" for node, port in self.controllers.items())
+
+
+@dataclass(frozen=True)
+class ProxiedListener:
+    """A port of the broker's own, and the one it sends clients of that listener to."""
+
+    behind: int = field(default_factory=free_port)
+    proxy: int = field(default_factory=free_port)
+
 
 class KafkaServer:
-    """One broker that is its own controller. It keeps its data and its address over restarts."""
+    """One broker that is a controller too. It keeps its data and its address over restarts."""
 
-    def __init__(self, folder: Path, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        place: Place | None = None,
+        proxied: ProxiedListener | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        place = place or Place()
+        self.node = place.node
+        self.proxied = proxied
+        self.data = folder / "data"
         self._log = folder / "kafka.log"
         self._properties = folder / "server.properties"
         self._logging = write_logging(folder)
         self._child: Child | None = None
-        port, controller = free_port(), free_port()
+        port = free_port()
         self.bootstrap = f"127.0.0.1:{port}"
-        text = _PROPERTIES.format(port=port, controller=controller, folder=folder)
+        ports = {"port": port, "controller": place.controllers[place.node]}
+        text = _PROPERTIES.format(node=place.node, voters=place.voters, folder=folder, **ports)
+        if proxied is not None:
+            text += _PROXIED.format(behind=proxied.behind, proxy=proxied.proxy, **ports)
         text += "".join(f"{name}={value}\n" for name, value in (settings or {}).items())
         self._properties.write_text(text)
         self._format()
@@ -65,10 +109,21 @@ class KafkaServer:
         assert self._child is not None, "the broker is not running"
         return self._child
 
+    @property
+    def runs(self) -> bool:
+        return self._child is not None
+
     def start(self, timeout_s: float = 90.0) -> None:
+        self.launch()
+        self.wait_until_started(timeout_s)
+
+    def launch(self) -> None:
+        """Start the process; a node of a cluster is started only when most of them are there."""
         argv = java("kafka.Kafka", self._properties, logging=self._logging)
         self._child = Child(argv, self._log)
-        self._child.wait_for_line("Kafka Server started", timeout_s)
+
+    def wait_until_started(self, timeout_s: float = 90.0) -> None:
+        self.child.wait_for_line("Kafka Server started", timeout_s)
 
     def stop(self) -> None:
         if self._child is not None:

@@ -27,11 +27,22 @@ def create_topic(
     *,
     name: str | None = None,
     config: dict[str, str] | None = None,
+    replicas: int = 1,
 ) -> str:
     """Create a topic at a real broker and return its name when the broker shows it."""
     topic = name or unique("topic")
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    new = NewTopic(topic, partitions, 1, config=config or {})
+    new = NewTopic(topic, partitions, replicas, config=config or {})
+    admin.create_topics([new])[topic].result(TIMEOUT_S)
+    return topic
+
+
+def create_topic_on(
+    bootstrap: str, topic: str, nodes: list[list[int]], config: dict[str, str]
+) -> str:
+    """Create a topic whose partitions have their replicas on these nodes, the leader's first."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    new = NewTopic(topic, len(nodes), replica_assignment=nodes, config=config)
     admin.create_topics([new])[topic].result(TIMEOUT_S)
     return topic
 

@@ -1,0 +1,86 @@
+"""A broker dies under load: what it led moves or waits, and nothing is lost or put in disorder."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from tests.support.flips import PARTITIONS, Flips
+from tests.support.processes import wait_until
+
+if TYPE_CHECKING:
+    from tests.support.brokers import KafkaServer
+    from tests.support.kafka_cluster import KafkaCluster
+    from tests.support.stage import Stage
+
+KILLS = int(os.environ.get("BROKER_KILLS", "3"))
+BACK_S = 30.0  # G10: progress within so long of the end of a fault.
+
+
+def test_row_28_the_only_broker_is_killed_and_comes_back(
+    kafka_server: KafkaServer, one_stage: Stage
+) -> None:
+    stage, flips = one_stage, Flips(one_stage)
+    daemon = stage.start()
+    flips.produce(100)
+    stage.wait_members(flips.members())
+    flips.produce(400)
+
+    kafka_server.kill()
+    daemon.wait_for_reason("kafka")
+    kafka_server.start()
+    back_s = time.monotonic()
+    flips.produce(100)
+
+    stage.wait_members(flips.members(), timeout_s=BACK_S)
+    print(f"caught up {time.monotonic() - back_s:.1f} s after the broker was back")
+    flips.settle()
+    daemon.wait_until_ready()
+    assert daemon.terminate() == 0
+
+
+def test_row_27_the_coordinator_of_the_group_is_killed(
+    kafka_three: KafkaCluster, each_three_stage: Stage
+) -> None:
+    stage, flips = each_three_stage, Flips(each_three_stage)
+    daemon = stage.start()
+    daemon.wait_until_assigned(PARTITIONS)
+    flips.produce(100)
+    flips.settle()
+    before = stage.committed(PARTITIONS)
+
+    victim = kafka_three.coordinator(stage.group)
+    kafka_three.servers[victim].kill()
+    killed_s = time.monotonic()
+
+    def moved() -> bool:
+        after = stage.committed(PARTITIONS)
+        return any(after[number][0] > before[number][0] for number in before)
+
+    flips.produce_until("commits are taken again", moved, BACK_S)
+    print(f"commits were taken {time.monotonic() - killed_s:.1f} s after the kill")
+    flips.settle()
+    assert kafka_three.coordinator(stage.group) != victim
+    assert daemon.terminate() == 0
+
+
+def test_row_28_leaders_are_killed_one_after_the_other(
+    kafka_three: KafkaCluster, three_stage: Stage
+) -> None:
+    stage, flips = three_stage, Flips(three_stage)
+    daemon = stage.start()
+    daemon.wait_until_assigned(PARTITIONS)
+    for kill in range(KILLS):
+        flips.produce(100)
+        victim = kafka_three.leader(stage.topic, kill % PARTITIONS)
+        kafka_three.servers[victim].kill()
+        killed_s = time.monotonic()
+        flips.produce(100)
+        stage.wait_members(flips.members(), timeout_s=BACK_S)
+        print(f"caught up {time.monotonic() - killed_s:.1f} s after node {victim} was killed")
+        kafka_three.heal()
+
+    flips.settle()
+    assert wait_until("no fault is left", lambda: not daemon.status()["waits"])
+    assert daemon.terminate() == 0
