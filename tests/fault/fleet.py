@@ -208,9 +208,10 @@ class Fleet:
 
         def done() -> bool:
             committed = {p: at for p, (at, _) in self.stage.committed(self.partitions).items()}
+            if any(committed.get(partition) != end for partition, end in ends.items()):
+                return False
             found = self.stage.simulator.cohorts()
-            same = all(found.get(cohort) == members for cohort, members in wanted.items())
-            return same and all(committed.get(p) == end for p, end in ends.items())
+            return all(found.get(cohort) == members for cohort, members in wanted.items())
 
         return done
 

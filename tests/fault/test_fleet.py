@@ -29,6 +29,9 @@ ROUNDS = int(os.environ.get("FAULT_ROUNDS", "5"))
 ZOMBIES = int(os.environ.get("FAULT_ZOMBIES", "5"))
 REBALANCES = int(os.environ.get("FAULT_REBALANCES", "50"))
 
+# A kill or a freeze takes some ten seconds until all is well again, a rolling restart as long.
+pytestmark = pytest.mark.timeout(600 + 60 * max(KILLS, ROUNDS, ZOMBIES, REBALANCES // 10))
+
 SESSION_S = 6.0  # Of the stages' groups, in both protocols.
 
 
