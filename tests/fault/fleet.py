@@ -12,16 +12,15 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from tests.fault.audit import Audit, Crash
 from tests.fault.load import Load, LoadRules, Written
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from daemon.config.document import Document
     from tests.support.daemon import DaemonProcess
     from tests.support.stage import Stage
 
@@ -142,10 +141,8 @@ class Fleet:
         """Return when every partition is read by one of them, and nothing waits."""
 
         def shared_out() -> bool:
-            states: list[str] = []
-            for seat in self.seats:
-                states += [row["state"] for row in seat.daemon.status()["partitions"]]
-            return len(states) == self.partitions and set(states) <= {"assigned"}
+            found = states(self.seats)
+            return len(found) == self.partitions and set(found) <= {"assigned"}
 
         self._wait("every partition is read", shared_out, timeout_s)
 
@@ -231,11 +228,6 @@ def thaw(seat: Seat) -> None:
     seat.daemon.signal(signal.SIGCONT)
 
 
-def wait_until_left(seat: Seat, timeout_s: float = 60.0) -> None:
-    """Return when a process that was frozen has heard that its partitions are lost."""
-
-    def heard() -> dict[str, Any] | None:
-        lines: list[Document] = seat.daemon.log_lines("partitions_lost")
-        return lines[-1] if lines else None
-
-    wait_until("it hears that its partitions are lost", heard, timeout_s)
+def states(seats: Iterable[Seat]) -> list[str]:
+    """Return how each partition stands that one of these has."""
+    return [row["state"] for seat in seats for row in seat.daemon.status()["partitions"]]
