@@ -32,7 +32,6 @@ REBALANCES = int(os.environ.get("FAULT_REBALANCES", "50"))
 # A kill or a freeze takes some ten seconds until all is well again, a rolling restart as long.
 pytestmark = pytest.mark.timeout(600 + 60 * max(KILLS, ROUNDS, ZOMBIES, REBALANCES // 10))
 
-PARTITIONS = LoadRules(SEED).partitions
 SESSION_S = 6.0  # Of the stages' groups, in both protocols.
 
 
@@ -111,11 +110,8 @@ def test_row_10_a_process_frozen_beyond_its_session_starts_no_request_when_it_wa
             freeze(zombie)
             fleet.fell(zombie)
             for_s = SESSION_S * fleet.chance.uniform(1.2, 2.5)
-            others = [seat for seat in fleet.seats if seat is not zombie]
             frozen_s = time.monotonic()
-            wait_until(
-                "the others have it all", lambda o=others: len(states(o)) == PARTITIONS, 60.0
-            )  # type: ignore[misc]
+            _wait_until_the_others_have_it_all(fleet, zombie)
             _pass_until(frozen_s + for_s)
             woken_s = time.time()
             thaw(zombie)
@@ -137,10 +133,9 @@ def test_row_11_a_pause_between_the_check_of_the_lease_and_the_write_sends_nothi
         zombie = fleet.start(
             environ={VARIABLE: "after_lease_check:1:STOP"}, module="tests.fault.points"
         )
-        others = [seat for seat in fleet.seats if seat is not zombie]
         wait_until("it stands still at its point", lambda: _is_stopped(zombie), 60.0)
         fleet.fell(zombie)
-        wait_until("the others have it all", lambda: len(states(others)) == PARTITIONS, 60.0)
+        _wait_until_the_others_have_it_all(fleet, zombie)
         woken_s = time.time()
         thaw(zombie)
         begun_s = _begins_again_s(zombie, woken_s)
@@ -212,6 +207,11 @@ def _join(fleet: Fleet) -> int:
 
 def _took_part(seat: Seat) -> bool:
     return seat.daemon.returncode is not None or bool(seat.daemon.log_lines("partition_started"))
+
+
+def _wait_until_the_others_have_it_all(fleet: Fleet, zombie: Seat) -> None:
+    others = [seat for seat in fleet.seats if seat is not zombie]
+    wait_until("the others have it all", lambda: len(states(others)) == fleet.partitions, 60.0)
 
 
 def _pass_until(at_s: float) -> None:
