@@ -21,13 +21,12 @@ run_stamp := $(VENV)/.run-$(place)
 dev_stamp := $(VENV)/.dev-$(place)
 
 fast_tests := $(wildcard tests/unit tests/property)
-slow_tests := $(sort $(patsubst %/,%,$(dir $(wildcard $(addsuffix /test_*.py, \
-	tests/simulation tests/component tests/contract tests/integration tests/fault)))))
+slow_tests := tests/simulation tests/component tests/contract tests/integration
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test demo bench sim canaries soak format lock wheel clean \
-	_format _lint _types _imports _fast _simulation _slow _broker
+.PHONY: help setup check test demo bench sim canaries soak torture format lock wheel clean \
+	_format _lint _types _imports _fast _simulation _slow _faults
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -97,12 +96,21 @@ _simulation: setup
 test: setup  ## Everything: check, then all other tests, on a real Kafka where one can be had.
 	@sh scripts/broker-check
 	@$(MAKE) --no-print-directory check
-	@$(MAKE) --no-print-directory _slow
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target _slow _faults
 	@sh scripts/broker-check
 
 # The simulation goes on where check has stopped: 1,000 worlds in all.
 _slow: setup
 	@SIM_FIRST=$(SEEDS) SIM_SEEDS=800 $(py) -m pytest -q --durations=10 $(slow_tests) $(ARGS)
+
+# Beside the others: these mostly wait, for a session to run out or a broker to come back.
+_faults: setup
+	@$(py) -m pytest -q --durations=10 tests/fault $(ARGS)
+
+torture: setup  ## Hundreds of kills, restarts, freezes and rebalances: some hours.
+	@FAULT_KILLS=100 FAULT_ROUNDS=100 FAULT_ZOMBIES=50 FAULT_REBALANCES=500 BROKER_KILLS=50 \
+		FREEZE_S=60 OUTAGE_S=1800 COHORTD_TEST_SILENT_S=60 MATRIX_SEEDS=20 LOST_ANSWERS=1000 \
+		$(py) -m pytest -q -s tests/fault tests/component/test_daemon_outage.py $(ARGS)
 
 sim: setup  ## The seeded simulation of the core: SEEDS=n worlds.
 	@$(py) -m tests.simulation --seeds $(SEEDS) $(ARGS)

@@ -138,6 +138,10 @@ class BrazeClient:
         except httpx.TransportError as error:
             unquotable = self._unquotable(credentials, update)
             return read_failure(error, sent=attempt.sent, unquotable=unquotable)
+        except OSError as error:  # The machine is short of something, such as file descriptors.
+            unquotable = self._unquotable(credentials, update)
+            failure = httpx.ConnectError(str(error))
+            return read_failure(failure, sent=attempt.sent, unquotable=unquotable)
         finally:
             self._busy = False
         return read_answer(heard, self._unquotable(credentials, update))

@@ -75,6 +75,7 @@ def test_with_64_file_descriptors_it_is_slower_and_never_wrong(wide_stage: Stage
             connection = idle.enter_context(socket.socket())
             connection.settimeout(1.0)
             connection.connect(("127.0.0.1", port))
+        wait_until("none is left", lambda: open_files(daemon) == 64)
         for turn in range(5):
             for number, (cohort, members) in enumerate(expected.items()):
                 stage.produce(
@@ -82,7 +83,9 @@ def test_with_64_file_descriptors_it_is_slower_and_never_wrong(wide_stage: Stage
                 )
                 members.add(f"u{turn}")
                 members.discard(f"u{turn - 2}")
-        wait_until("none is left", lambda: open_files(daemon) == 64)
+        line = daemon.wait_for_line("update_retried")
+        assert (line["reason"], line["ambiguous"]) == ("connect", False)
+        assert "Too many open files" in line["detail"]
 
     stage.wait_members(expected, timeout_s=90.0)
     assert daemon.returncode is None

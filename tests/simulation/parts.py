@@ -116,7 +116,7 @@ def build(around: Surroundings, owner: Owner) -> Parts:
     dispatcher = Dispatcher(world, owner, _delivery(world), around.oracle, around.braze)
     metrics = cast("Metrics", SilentMetrics(world))
     line, surveys = Line(world, owner, dispatcher), Surveys(world, owner, around.log)
-    ports = Ports(client, line, lambda: world.now, metrics, surveys=surveys)
+    ports = Ports(client, line, lambda: world.now, metrics, surveys=surveys, outlook=line.outlook)
     relay = _relay(world, owner)
     maker = Maker(around.log)
     letters = Letters(Outbox(around.mailbox, owner, maker), maker, relay, metrics)

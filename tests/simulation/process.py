@@ -238,8 +238,9 @@ class Process:
             self._world.sometimes("barrier")
         if not self.intake.draining:
             return
-        late = self._world.now >= self._deadline_s - _LEAVE_S - scenario.REQUEST_S
-        if self.intake.drained(handed_over) or late:
+        last_start_s = self._deadline_s - _LEAVE_S - scenario.REQUEST_S
+        late = self._world.now >= last_start_s
+        if self.intake.drained(handed_over, last_start_s) or late:
             self._world.note("leaving", self.name, "late" if late else "drained")
             self._world.sometimes("left_late" if late else "left_drained")
             self.intake.leave(self._deadline_s)

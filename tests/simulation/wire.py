@@ -6,6 +6,7 @@ with delays on the line in both directions.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from daemon.braze.dispatcher import Published
 from daemon.braze.watch import blocked_now
 from daemon.core.delivery import Attempt, Delivery
 from daemon.core.model import Flush, Outcome
+from daemon.core.outlook import Outlook, outlook_of
 from daemon.core.verdict import Answer, Verdict
 from tests.simulation.braze import Braze
 from tests.simulation.oracle import Oracle, Request, Sending
@@ -92,7 +94,12 @@ class Dispatcher:
             self._wake_at_s = at_s
             self._world.at(max(now_s + 0.001, at_s), self._owner.guard(lambda: self._woken(at_s)))
         delivery = self._delivery
-        self.published = Published(delivery.capacity(now_s), self._taken, delivery.unproven())
+        self.published = Published(
+            delivery.capacity(now_s),
+            self._taken,
+            delivery.unproven(),
+            outlook_of(delivery, now_s),
+        )
 
     def _woken(self, at_s: float) -> None:
         if at_s == self._wake_at_s:
@@ -151,6 +158,7 @@ class Line:
         self._dispatcher = dispatcher
         self._ended: deque[Outcome] = deque()
         self._submitted = 0
+        self._on_the_way = 0  # Outcomes told that have not come over.
         self._there_at_s = 0.0
         self._back_at_s = 0.0
         dispatcher.tell = self._tell
@@ -165,13 +173,24 @@ class Line:
 
     def _tell(self, outcomes: list[Outcome]) -> None:
         self._back_at_s = max(self._back_at_s, self._world.now + self._delay_s())
-        heard: Callable[[], None] = lambda: self._ended.extend(outcomes)  # noqa: E731
+        self._on_the_way += 1
+
+        def heard() -> None:
+            self._on_the_way -= 1
+            self._ended.extend(outcomes)
+
         self._world.at(self._back_at_s, self._owner.guard(heard))
 
     def capacity(self) -> int:
         """Return how many flushes could be sent from at once, less those still on the line."""
         published = self._dispatcher.published
         return published.capacity - (self._submitted - published.taken)
+
+    def outlook(self) -> Outlook:
+        """Return when something may be sent next. What ended before this is in `outcomes`."""
+        published = self._dispatcher.published
+        busy = self._submitted > published.taken or self._on_the_way > 0
+        return dataclasses.replace(published.outlook, busy=busy or published.outlook.busy)
 
     def suspects(self) -> frozenset[int]:
         """Return the flushes that were refused while nothing shows that Braze takes others."""

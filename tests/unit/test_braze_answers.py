@@ -118,15 +118,29 @@ def test_a_transport_that_proves_nothing_counts_as_sent() -> None:
     assert answer.sent is MAYBE
 
 
-@pytest.mark.parametrize("error", [httpx.LocalProtocolError("ours"), ZeroDivisionError()])
-def test_our_own_bugs_raise_and_leave_the_slot_usable(error: Exception) -> None:
+def failing_once(error: Exception) -> BrazeClient:
     def reply(_: httpx.Request) -> httpx.Response:
         if errors:
             raise errors.pop()
         return httpx.Response(200, content=OK)
 
     errors = [error]
-    client = client_of(reply)
+    return client_of(reply)
+
+
+def test_a_machine_that_is_short_of_something_is_no_end_of_the_process() -> None:
+    client = failing_once(OSError(24, "Too many open files"))
+
+    answer = asyncio.run(client.probe())
+
+    assert (answer.verdict, answer.reason) == (Verdict.RETRY, "connect")
+    assert "Too many open files" in answer.detail
+    assert asyncio.run(client.probe()).reason == "ok"
+
+
+@pytest.mark.parametrize("error", [httpx.LocalProtocolError("ours"), ZeroDivisionError()])
+def test_our_own_bugs_raise_and_leave_the_slot_usable(error: Exception) -> None:
+    client = failing_once(error)
 
     with pytest.raises(type(error)):
         asyncio.run(client.probe())
