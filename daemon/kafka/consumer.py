@@ -20,6 +20,7 @@ from daemon.kafka.client_errors import ClientEvent, EventLog, describe, error_of
 from daemon.kafka.commits import CommitBook, CommitSender
 from daemon.kafka.listing import listed, plain, resumed
 from daemon.kafka.login import Login
+from daemon.kafka.resuming import assign
 from daemon.kafka.runs import Reading
 
 if TYPE_CHECKING:
@@ -134,9 +135,8 @@ class KafkaConsumer:
         A committed offset takes its leader epoch along: a log cut short meanwhile is a fault.
         """
         fresh = [at for at in offsets if at in self._assigned and at not in self._reading]
-        self._consumer.incremental_assign(
-            [resumed(at, offsets[at], self._committed.get(at)) for at in fresh]
-        )
+        starts = [resumed(at, offsets[at], self._committed.get(at)) for at in fresh]
+        assign(self._consumer, starts)
         for partition in fresh:
             self._reading.begin(partition, offsets[partition])
         self._consumer.resume([listed(at) for at in fresh])  # A pause outlives a rebalance.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daemon.core.model import Partition
-from daemon.kafka.records import PartitionFault
-from tests.support.topics import delete_records, produce_transaction
+from daemon.kafka.records import Commit, PartitionFault
+from tests.support.topics import delete_records, produce_transaction, unique
 
 if TYPE_CHECKING:
     from tests.support.members import Cluster
@@ -135,6 +135,30 @@ def test_a_position_outside_the_log_is_a_fault_of_that_partition(
         (at, "_AUTO_OFFSET_RESET")
     ]
     assert isinstance(member.faults[0], PartitionFault)
+
+
+def test_a_commit_of_an_epoch_the_log_does_not_know_is_a_fault_although_its_offset_is_there(
+    cluster: Cluster,
+) -> None:
+    """So it is when a log was cut short and has grown past the commit since."""
+    if not cluster.real:
+        pytest.skip("the mock cluster refuses to commit such an epoch")
+    topic, group = cluster.topic(), unique("group")
+    at = Partition(topic, 0)
+    cluster.produce(topic, MANY[:20])
+    first = cluster.member(topic, group=group)
+    first.join(1)
+    [result] = first.consumer.commit_now([Commit(at, 10, "", 99)])
+    assert result.error is None
+    first.consumer.close()
+
+    second = cluster.member(topic, group=group)
+    second.poll_until("a fault", lambda: second.faults)
+
+    assert second.offsets == {}
+    assert [(fault.partition, fault.code) for fault in second.faults] == [
+        (at, "_AUTO_OFFSET_RESET")
+    ]
 
 
 def test_a_partition_at_fault_goes_on_after_a_seek(cluster: Cluster) -> None:

@@ -6,13 +6,16 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from tests.support import topics
 from tests.support.flips import PARTITIONS, Flips
 from tests.support.processes import wait_until
+from tests.support.stage import Stage, add, stage_at
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.brokers import KafkaServer
     from tests.support.kafka_cluster import KafkaCluster
-    from tests.support.stage import Stage
 
 KILLS = int(os.environ.get("BROKER_KILLS", "3"))
 BACK_S = 30.0  # G10: progress within so long of the end of a fault.
@@ -84,3 +87,31 @@ def test_row_28_leaders_are_killed_one_after_the_other(
     flips.settle()
     assert wait_until("no fault is left", lambda: not daemon.status()["waits"])
     assert daemon.terminate() == 0
+
+
+def test_row_28_a_partition_whose_leader_is_away_at_the_start_goes_on_when_it_is_back(
+    kafka_three: KafkaCluster, tmp_path: Path
+) -> None:
+    """Where it is read from is confirmed by the leader, and there is none to confirm it."""
+    bootstrap, alone = kafka_three.bootstrap, 2
+
+    def create(topic: str, partitions: int) -> str:
+        return topics.create_topic_on(bootstrap, topic, [[alone], [1]][:partitions], {})
+
+    with stage_at(bootstrap, tmp_path, create, partitions=2) as stage:
+        stage.produce(add("vip", "u1"))
+        first = stage.start()
+        stage.wait_members(vip={"u1"})
+        first.wait_until_assigned(2)
+        assert first.terminate() == 0
+        stage.produce(add("vip", "u2"))
+        kafka_three.servers[alone].kill()
+
+        second = stage.start()
+
+        stage.produce(add("flows", "u1"), partition=1)
+        stage.wait_members(vip={"u1"}, flows={"u1"})
+        kafka_three.servers[alone].start()
+        stage.wait_members(vip={"u1", "u2"}, flows={"u1"}, timeout_s=BACK_S)
+        assert second.terminate() == 0
+        assert stage.committed_offset() == 2

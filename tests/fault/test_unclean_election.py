@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import topics
+from tests.support.offsets_command import offsets
 from tests.support.processes import wait_until
 from tests.support.stage import Stage, add, stage_at
 
@@ -105,3 +106,9 @@ def test_row_29_a_log_that_was_cut_and_has_grown_past_the_commit_is_not_read_on(
     stage.wait_members(vip=_users(0, 30), flows={"u1"})
     assert second.terminate() == 0
     assert stage.committed_offset() == 30
+    said = offsets(stage, "reset", f"{stage.topic}:0", "--to", "10", "--yes")
+    assert said.code == 0, said.errors
+    third = stage.start()
+    stage.wait_members(vip=_users(0, 30) | _users(100, 140), flows={"u1"})
+    assert third.terminate() == 0
+    assert stage.committed_offset() == 50
