@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
 
-from daemon.kafka.client_errors import error_of
+from daemon.errors import KafkaFatal
+from daemon.kafka.client_errors import describe, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, TopicPartition
 
 # The client's own thread starts what was assigned; until it has, it refuses to seek.
-_STARTED_WITHIN_S = 2.0
+_STARTED_WITHIN_S = 10.0
 _STEP_S = 0.01
 
 
@@ -29,7 +30,7 @@ def assign(client: Consumer, starts: Sequence[TopicPartition]) -> None:
     """Assign these, and let nothing of one with a leader epoch come before it is confirmed.
 
     What is not confirmed becomes an error of its partition. While its leader is away, the client
-    asks again by itself.
+    asks again by itself. Raise KafkaFatal where the client can't begin.
     """
     client.incremental_assign(list(starts))
     for start in starts:
@@ -43,9 +44,11 @@ def _seek(client: Consumer, start: TopicPartition) -> None:
         try:
             client.seek(start)
         except KafkaException as exception:
-            not_started = error_of(exception).code() == KafkaError._STATE  # noqa: SLF001
+            error = error_of(exception)
+            not_started = error.code() == KafkaError._STATE  # noqa: SLF001
             if not not_started or time.monotonic() >= deadline_s:
-                raise
+                where = f"{start.topic} [{start.partition}] at {start.offset}"
+                raise KafkaFatal(f"read on from {where}: {describe(error)}") from exception
             time.sleep(_STEP_S)
         else:
             return

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from daemon.errors import KafkaFatal
 from daemon.kafka.resuming import assign
 
 
@@ -51,5 +52,5 @@ def test_one_that_is_not_started_yet_is_sought_again() -> None:
 def test_any_other_refusal_is_told() -> None:
     client = Client(KafkaError._INVALID_ARG, refusals=1)
 
-    with pytest.raises(KafkaException):
+    with pytest.raises(KafkaFatal, match=r"read on from t \[0\] at 5"):
         assign(cast("Consumer", client), [KNOWN])
