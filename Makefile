@@ -21,12 +21,13 @@ run_stamp := $(VENV)/.run-$(place)
 dev_stamp := $(VENV)/.dev-$(place)
 
 fast_tests := $(wildcard tests/unit tests/property)
+fleet_tests := $(wildcard tests/fault/test_fleet*.py)
 slow_tests := tests/simulation tests/component tests/contract tests/integration
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check test demo bench sim canaries soak torture format lock wheel clean \
-	_format _lint _types _imports _fast _simulation _slow _faults
+	_format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -96,7 +97,7 @@ _simulation: setup
 test: setup  ## Everything: check, then all other tests, on a real Kafka where one can be had.
 	@sh scripts/broker-check
 	@$(MAKE) --no-print-directory check
-	@$(MAKE) --no-print-directory -k -j2 --output-sync=target _slow _faults
+	@$(MAKE) --no-print-directory -k -j3 --output-sync=target _slow _faults _fleets
 	@sh scripts/broker-check
 
 # The simulation goes on where check has stopped: 1,000 worlds in all.
@@ -105,7 +106,10 @@ _slow: setup
 
 # Beside the others: these mostly wait, for a session to run out or a broker to come back.
 _faults: setup
-	@$(py) -m pytest -q --durations=10 tests/fault $(ARGS)
+	@$(py) -m pytest -q --durations=10 tests/fault $(addprefix --ignore=,$(fleet_tests)) $(ARGS)
+
+_fleets: setup
+	@$(py) -m pytest -q --durations=10 $(fleet_tests) $(ARGS)
 
 torture: setup  ## Hundreds of kills, restarts, freezes and rebalances: some hours.
 	@FAULT_KILLS=100 FAULT_ROUNDS=100 FAULT_ZOMBIES=50 FAULT_REBALANCES=500 BROKER_KILLS=50 \
