@@ -22,6 +22,10 @@ REMEDIES = {
     "UNKNOWN_TOPIC_OR_PART": "create the topic, or correct it under inputs",
     "TOPIC_AUTHORIZATION_FAILED": _RIGHTS,
     "GROUP_AUTHORIZATION_FAILED": _RIGHTS,
+    "GROUP_ID_NOT_FOUND": (
+        "the group still has members of the classic protocol, which must all leave first: stop the"
+        " other replicas; this one goes on by itself"
+    ),
 }
 
 

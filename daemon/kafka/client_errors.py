@@ -33,7 +33,13 @@ _PASSING = frozenset(
 )
 
 
-_NO_RIGHT = KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED).str()
+# Under KIP-848 these end the client, although another one may be taken later: a right can be given
+# back, and members of the classic protocol leave. (A broker lets nobody of the newer protocol in
+# beside them: what librdkafka's cooperative assignor keeps in the group would be lost. Kafka 4.3.)
+_NOT_NOW = {
+    KafkaError(code).str(): code
+    for code in (KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.GROUP_ID_NOT_FOUND)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +76,20 @@ class EventLog:
 
     @property
     def refused(self) -> bool:
-        """Tell whether the fatal error is only a right to the group that can be given back."""
-        return self.fatal is not None and _NO_RIGHT in self.fatal
+        """Tell whether the fatal error is only that the group does not take us now."""
+        return self._not_now is not None
 
     def pardon(self) -> None:
         """Another client begins anew: what ended the last one is a complaint like any other."""
+        code = self._not_now
+        assert code is not None, self.fatal
         self.fatal = None
-        self.add(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))
+        self.add(KafkaError(code))
+
+    @property
+    def _not_now(self) -> int | None:
+        said = self.fatal or ""
+        return next((code for words, code in _NOT_NOW.items() if words in said), None)
 
     def drain(self) -> list[ClientEvent]:
         """Return the events since the last call."""

@@ -107,7 +107,7 @@ class KafkaConsumer:
     def _start_over(self) -> None:
         """Become another member with another client; not more than once in a few seconds.
 
-        Under KIP-848 librdkafka takes a refused heartbeat for fatal, and the right may come back.
+        Under KIP-848 librdkafka takes a refused heartbeat for fatal, and it may be taken later.
         """
         lost = sorted(self._assigned)
         self._assigned.clear()

@@ -8,12 +8,14 @@ from confluent_kafka import KafkaError
 from daemon.kafka.client_errors import EventLog
 
 _HEARTBEAT = "Fatal error: Broker: Group authorization failed: ConsumerGroupHeartbeat fatal error"
+_UPGRADE = "Fatal error: Broker: The group id does not exist: ConsumerGroupHeartbeat fatal error"
 
 
 @pytest.mark.parametrize(
-    ("text", "refused"), [(_HEARTBEAT, True), ("Fatal error: Broker: Fenced instance id", False)]
+    ("text", "refused"),
+    [(_HEARTBEAT, True), (_UPGRADE, True), ("Fatal error: Broker: Fenced instance id", False)],
 )
-def test_only_a_right_to_the_group_can_be_given_back(text: str, *, refused: bool) -> None:
+def test_only_a_group_that_may_take_us_later_is_tried_again(text: str, *, refused: bool) -> None:
     events = EventLog()
     assert not events.refused
 
@@ -23,12 +25,16 @@ def test_only_a_right_to_the_group_can_be_given_back(text: str, *, refused: bool
     assert events.refused is refused
 
 
-def test_what_was_pardoned_is_a_complaint_that_names_the_right() -> None:
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [(_HEARTBEAT, "GROUP_AUTHORIZATION_FAILED"), (_UPGRADE, "GROUP_ID_NOT_FOUND")],
+)
+def test_what_was_pardoned_is_a_complaint_that_names_the_cause(text: str, code: str) -> None:
     events = EventLog()
-    events.add(KafkaError(KafkaError._FATAL, _HEARTBEAT))
+    events.add(KafkaError(KafkaError._FATAL, text))
     events.drain()
 
     events.pardon()
 
     assert events.fatal is None
-    assert [event.code for event in events.drain()] == ["GROUP_AUTHORIZATION_FAILED"]
+    assert [event.code for event in events.drain()] == [code]
