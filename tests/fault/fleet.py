@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from confluent_kafka import KafkaException
+
 from tests.fault.audit import Audit, Crash
 from tests.fault.load import Load, LoadRules, Written
 from tests.support.processes import wait_until
@@ -154,7 +156,8 @@ class Fleet:
         begun_s, wall_s = time.monotonic(), time.time()
 
         def delivered() -> bool:
-            self.look()
+            with contextlib.suppress(KafkaException, TimeoutError):  # While a coordinator moves.
+                self.look()
             return not self._silent_since(wall_s)
 
         self._wait("every partition delivers", delivered, timeout_s)
