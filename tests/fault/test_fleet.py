@@ -18,7 +18,6 @@ from tests.fault.fleet import Fleet, Seat, freeze, thaw
 from tests.fault.load import LoadRules
 from tests.fault.points import POINTS, VARIABLE
 from tests.support.processes import wait_until
-from tests.support.stage import CONSUMER_PROTOCOL, SHORT
 
 if TYPE_CHECKING:
     from tests.support.stage import Stage
@@ -166,42 +165,6 @@ def test_row_22_a_storm_of_joins_and_leaves_moves_no_offset_back(each_wide_stage
 
     print(f"\n{REBALANCES // 2} joins and leaves: {report}")
     assert report.problems == []
-
-
-def test_row_26_a_group_moves_to_the_newer_protocol_and_back_in_rolling_updates(
-    wide_stage_of_12: Stage,
-) -> None:
-    stage = wide_stage_of_12
-    with Fleet(stage, LoadRules(SEED), replicas=2) as fleet:
-        refused = 0
-        for timing in (CONSUMER_PROTOCOL, SHORT):
-            stage.timing = timing
-            for seat in list(fleet.seats):
-                refused += _join(fleet)
-                fleet.wait_until_shared_out()
-                fleet.stop(seat)
-        fleet.wait_until_delivered()
-
-        report = fleet.finish()
-
-    print(f"\nto the newer protocol and back: {report}, newcomers refused {refused}")
-    assert report.problems == []
-
-
-def _join(fleet: Fleet) -> int:
-    """Start one more, again when the broker refuses it, as its supervisor would; how often.
-
-    While members of the other protocol come and go, Kafka 4.3 may answer a newcomer of the newer
-    one that there is no such group. That is the end of a client, and so of its process.
-    """
-    for refused in range(5):
-        seat = fleet.start()
-        wait_until("it takes part, or has ended", lambda s=seat: _took_part(s), 60.0)  # type: ignore[misc]
-        if seat.daemon.returncode is None:
-            return refused
-        assert "Kafka client gave up" in seat.daemon.output()
-        fleet.seats.remove(seat)
-    raise AssertionError("no newcomer was let in")
 
 
 def _took_part(seat: Seat) -> bool:
