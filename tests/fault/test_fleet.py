@@ -18,7 +18,6 @@ from tests.fault.fleet import Fleet, Seat, freeze, states, thaw
 from tests.fault.load import LoadRules
 from tests.fault.points import POINTS, VARIABLE
 from tests.support.processes import wait_until
-from tests.support.stage import CONSUMER_PROTOCOL, SHORT
 
 if TYPE_CHECKING:
     from tests.support.stage import Stage
@@ -166,26 +165,6 @@ def test_row_22_a_storm_of_joins_and_leaves_moves_no_offset_back(each_wide_stage
         report = fleet.finish()
 
     print(f"\n{REBALANCES // 2} joins and leaves: {report}")
-    assert report.problems == []
-
-
-def test_row_26_a_group_moves_to_the_newer_protocol_and_back_in_rolling_updates(
-    wide_stage_of_12: Stage,
-) -> None:
-    stage = wide_stage_of_12
-    with Fleet(stage, LoadRules(SEED), replicas=2) as fleet:
-        for timing in (CONSUMER_PROTOCOL, SHORT):
-            stage.timing = timing
-            for seat in list(fleet.seats):
-                newcomer = fleet.start()
-                newcomer.daemon.wait_for_line("partition_started", 60.0)
-                fleet.wait_until_shared_out()
-                fleet.stop(seat)
-        fleet.wait_until_delivered()
-
-        report = fleet.finish()
-
-    print(f"\nto the newer protocol and back: {report}")
     assert report.problems == []
 
 
