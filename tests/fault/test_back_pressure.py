@@ -16,6 +16,10 @@ SMALL = {"memory.max_pending_changes": CAP, "shutdown.grace": "7s"}
 POLL_MAX = 10_000  # What one poll may bring beyond the cap.
 
 
+def start(stage: Stage) -> DaemonProcess:
+    return stage.start(SMALL, module="tests.fault.small_memory")
+
+
 def saturated(status: dict[str, Any]) -> bool:
     return "saturated" in [wait["reason"] for wait in status["waits"]]
 
@@ -41,7 +45,7 @@ def test_partitions_that_come_to_a_saturated_process_are_paused_and_flow_later(
 ) -> None:
     stage = wide_stage
     stage.simulator.set_faults("status=503")
-    first, second = stage.start(SMALL), stage.start(SMALL)
+    first, second = start(stage), start(stage)
     for daemon in (first, second):
         daemon.wait_for("it has two", lambda status: len(status["partitions"]) == 2)
     users = fill(stage, "u")
@@ -69,11 +73,11 @@ def test_partitions_that_were_revoked_while_paused_are_read_again_when_they_retu
 ) -> None:
     stage = wide_stage
     stage.simulator.set_faults("status=503")
-    first = stage.start(SMALL)
+    first = start(stage)
     first.wait_until_assigned(4)
     users = fill(stage, "u")
     first.wait_for("it is full", saturated)
-    second = stage.start(SMALL)
+    second = start(stage)
     second.wait_for("it has two", lambda status: len(status["partitions"]) == 2)
     first.wait_for("it has two", lambda status: len(status["partitions"]) == 2)
 

@@ -6,6 +6,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support import topics
 from tests.support.flips import PARTITIONS, Flips
 from tests.support.processes import wait_until
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from tests.support.kafka_cluster import KafkaCluster
 
 KILLS = int(os.environ.get("BROKER_KILLS", "3"))
+pytestmark = pytest.mark.timeout(180 + 60 * KILLS)
 BACK_S = 30.0  # G10: progress within so long of the end of a fault.
 
 

@@ -60,7 +60,7 @@ def test_ten_thousand_early_cancellations_lose_no_slot() -> None:
     before = _open_files()
     asyncio.run(scenario())
     assert connections[0] > CANCELLATIONS // 4  # Many were cancelled with a connection.
-    assert _open_files() == before
+    assert _open_files() <= before  # Others' leftovers may have been collected meanwhile.
 
 
 async def _alive(client: BrazeClient) -> bool:

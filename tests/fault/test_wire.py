@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.support.tcp_proxy import TcpProxy
 
 RECORDS = int(os.environ.get("WIRE_RECORDS", "600"))
+pytestmark = pytest.mark.timeout(120 + RECORDS // 10)
 RESETS = 3
 LEASE_S = 1.5  # Of `SHORT`: a session of 6 s, less a heartbeat, a request and the margin.
 ARRIVING_S = 1.0  # From the start of a request to its arrival, on a busy machine.
@@ -109,7 +110,7 @@ def test_row_37_a_bad_wire_makes_it_slower_and_nothing_else(
         flips.produce(20)
     if wire.reset_chance:
         flips.produce_until("connections were reset", lambda: proxy.resets >= RESETS)
-    flips.settle(timeout_s=60.0)
+    flips.settle(timeout_s=60.0 + RECORDS / 10)
 
     took_s, count = time.monotonic() - began_s, sum(flips.ends.values())
     print(f"{count} records in {took_s:.1f} s, {proxy.resets} connections reset")

@@ -128,7 +128,9 @@ class Sender:
         self.log: dict[str, dict[str, bool]] = {}
         self._end = 0
         endpoint = Endpoint(f"http://127.0.0.1:{port}", "acme", request_timeout_s=request_timeout_s)
-        self.slots = [BrazeClient(endpoint, lambda: KEYS) for _ in range(rules.slots)]
+        self.slots = [  # On the clock of the dispatcher, which says when an attempt was allowed.
+            BrazeClient(endpoint, lambda: KEYS, clock=self.now_s) for _ in range(rules.slots)
+        ]
         delivery = Delivery(rules, random.random, self.now_s())
         metrics = Metrics(CollectorRegistry(), CohortLabels((), 10))
         watch = DeliveryWatch(metrics, dict, {})
