@@ -97,7 +97,7 @@ _simulation: setup
 test: setup  ## Everything: check, then all other tests, on a real Kafka where one can be had.
 	@sh scripts/broker-check
 	@$(MAKE) --no-print-directory check
-	@$(MAKE) --no-print-directory -k -j3 --output-sync=target _slow _faults _fleets
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target _slow _faults _fleets
 	@sh scripts/broker-check
 
 # The simulation goes on where check has stopped: 1,000 worlds in all.

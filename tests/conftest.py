@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from tests.support.brokers import KafkaServer, ProxiedListener
 from tests.support.debezium import ChangeCapture, PostgresError
@@ -17,6 +18,7 @@ from tests.support.java import JavaError
 from tests.support.kafka_cluster import KafkaCluster
 from tests.support.members import Cluster
 from tests.support.mock_cluster import MockCluster, mock_cluster
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +75,20 @@ def _own_server(server_folder: Path) -> Iterator[KafkaServer | None]:
         _cannot("Apache Kafka", why)
         raise
     with server:
+        wait_until("the coordinator answers", lambda: _coordinates(server.bootstrap), 60.0)
         yield server
+
+
+def _coordinates(bootstrap: str) -> bool:
+    """Tell whether groups have a coordinator: a new broker makes its topic at the first question."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "first", "log_level": 0})
+    try:
+        consumer.committed([TopicPartition("first", 0)], timeout=5.0)
+    except KafkaException:
+        return False
+    finally:
+        consumer.close()
+    return True
 
 
 @pytest.fixture(scope="session")

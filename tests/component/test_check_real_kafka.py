@@ -18,6 +18,7 @@ from daemon.tools.check.finding import Level
 from daemon.tools.check.kafka import look
 from tests.support.brokers import KafkaServer
 from tests.support.configs import load_with
+from tests.support.processes import wait_until
 from tests.support.topics import TIMEOUT_S, create_topic, unique
 
 pytestmark = pytest.mark.kafka
@@ -71,6 +72,12 @@ class Guarded:
         ]
         for ruled in admin.create_acls(rules).values():
             ruled.result(TIMEOUT_S)
+        reader = AdminClient({"bootstrap.servers": self.bootstrap, **_login("reader")})
+        wait_until("the rules are in force", lambda: self._sees_topics(reader))
+
+    def _sees_topics(self, reader: AdminClient) -> bool:
+        known = reader.list_topics(timeout=TIMEOUT_S).topics
+        return {self.topic, "cohort.membership.dlq"} <= known.keys()
 
 
 def _allow(kind: ResourceType, name: str, operation: AclOperation) -> AclBinding:

@@ -36,6 +36,11 @@ POINTS: dict[str, tuple[type, str, bool]] = {
     "while_closing": (KafkaConsumer, "close", True),
 }
 
+# Those that a process comes to only while it gives partitions up.
+ON_THE_WAY_OUT = frozenset(
+    ("in_revoke", "before_last_commit", "after_last_commit", "after_handover", "while_closing")
+)
+
 
 def arm(name: str, nth: int, number: signal.Signals) -> None:
     """Strike the process when it comes to this point for the nth time."""

@@ -136,11 +136,11 @@ def _members(cluster: Cluster, group: str) -> list[Finding]:
         [group], include_authorized_operations=True, request_timeout=cluster.limit_s()
     )
     answer: Any = cluster.settle(asked)[group]
-    if isinstance(answer, KafkaError) and is_passing(answer):
-        return cluster.fail(_WHERE, answer, "see whether the group's coordinator is well")
     denied = isinstance(answer, KafkaError) and (
         answer.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
     )
+    if isinstance(answer, KafkaError) and not denied and is_passing(answer):
+        return cluster.fail(_WHERE, answer, "see whether the group's coordinator is well")
     operations = getattr(answer, "authorized_operations", None) or ()
     allowed = not operations or {AclOperation.READ, AclOperation.ALL} & set(operations)
     if denied or not allowed:
