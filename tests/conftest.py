@@ -80,7 +80,7 @@ def _own_server(server_folder: Path) -> Iterator[KafkaServer | None]:
 
 
 def _coordinates(bootstrap: str) -> bool:
-    """Tell whether groups have a coordinator: a new broker makes its topic at the first question."""
+    """Tell whether groups have a coordinator: a new broker makes one at the first question."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "first", "log_level": 0})
     try:
         consumer.committed([TopicPartition("first", 0)], timeout=5.0)
