@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer, TopicPartition
 
-# The client's own thread starts what was assigned; until it has, it refuses to seek.
-_STARTED_WITHIN_S = 10.0
+# The client's own thread starts what was assigned; until it has, it refuses to seek. One whose
+# offset is out of range never starts: that is an error of its partition already.
+_STARTED_WITHIN_S = 2.0
 _STEP_S = 0.01
 
 
@@ -45,10 +46,11 @@ def _seek(client: Consumer, start: TopicPartition) -> None:
             client.seek(start)
         except KafkaException as exception:
             error = error_of(exception)
-            not_started = error.code() == KafkaError._STATE  # noqa: SLF001
-            if not not_started or time.monotonic() >= deadline_s:
+            if error.code() != KafkaError._STATE:  # noqa: SLF001
                 where = f"{start.topic} [{start.partition}] at {start.offset}"
                 raise KafkaFatal(f"read on from {where}: {describe(error)}") from exception
+            if time.monotonic() >= deadline_s:
+                return
             time.sleep(_STEP_S)
         else:
             return
