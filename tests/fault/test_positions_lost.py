@@ -138,7 +138,8 @@ def test_row_30_retention_that_passes_a_running_reader_parks_its_partition(
     stage = each_stage
     stage.simulator.set_faults("status=503")
     stage.produce(*(add("vip", f"u{number}") for number in range(30_000)))
-    daemon = stage.start({"memory.max_pending_changes": PENDING_MAX})
+    small = {"memory.max_pending_changes": PENDING_MAX}
+    daemon = stage.start(small, module="tests.fault.small_memory")
     daemon.wait_for_reason("saturated")
     read: int = daemon.status()["partitions"][0]["position"]
     assert read < 25_000
