@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import (
     Consumer,
     ConsumerGroupTopicPartitions,
+    KafkaException,
     Message,
     Producer,
     TopicPartition,
@@ -83,7 +84,7 @@ class Stage:
         self.partner_key.write_text(PARTNER_KEY)
         self.import_key.write_text(IMPORT_KEY)
         self.daemons: list[DaemonProcess] = []
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self._admin = self._new_admin()
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -160,13 +161,21 @@ class Stage:
         asked = [TopicPartition(self.topic, number) for number in range(partitions)]
         request = ConsumerGroupTopicPartitions(self.group, asked)
         future = self._admin.list_consumer_group_offsets([request])[self.group]
+        try:
+            answered = future.result(topics.TIMEOUT_S)
+        except (KafkaException, TimeoutError):
+            self._admin = self._new_admin()  # A client may cling to a coordinator that is dead.
+            raise
         found: dict[int, tuple[int, Mark]] = {}
-        for entry in future.result(topics.TIMEOUT_S).topic_partitions or ():
+        for entry in answered.topic_partitions or ():
             if entry.offset >= 0:
                 mark = Mark.decode(entry.metadata)
                 assert mark is not None, entry
                 found[entry.partition] = (entry.offset, mark)
         return found
+
+    def _new_admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
 
     def committed_offset(self, partition: int = 0) -> int | None:
         found = self.committed(partition + 1).get(partition)
