@@ -137,10 +137,10 @@ CONSUMER_ONLY = frozenset(
     }
 )
 
-# Shown masked wherever a configuration is shown.
 # What a client is told anew while it lives: a changed file needs no restart.
 LIVE = frozenset({"sasl.username", "sasl.password"})
 
+# Shown masked wherever a configuration is shown.
 SECRET = frozenset(
     {
         "ssl.key.password",
