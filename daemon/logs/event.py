@@ -57,6 +57,7 @@ DEAD_LETTERS_HELD: Final = "dead_letters_held"
 # Braze.
 COHORT_ANNOUNCED: Final = "cohort_announced"
 UPDATE_RETRIED: Final = "update_retried"
+REQUEST_LATE: Final = "request_late"
 UPDATE_REFUSED: Final = "update_refused"
 ANSWER_HAD_ERRORS: Final = "answer_had_errors"
 DELIVERY_BLOCKED: Final = "delivery_blocked"
