@@ -113,9 +113,10 @@ _fleets: setup
 
 torture: setup  ## Hundreds of kills, restarts, freezes and rebalances: some hours.
 	@FAULT_KILLS=100 FAULT_ROUNDS=100 FAULT_ZOMBIES=50 FAULT_REBALANCES=500 BROKER_KILLS=50 \
-		FREEZE_S=60 OUTAGE_S=1800 COHORTD_TEST_SILENT_S=60 MATRIX_SEEDS=20 LOST_ANSWERS=1000 \
+		FREEZE_S=60 COHORTD_TEST_SILENT_S=60 MATRIX_SEEDS=20 LOST_ANSWERS=1000 \
 		HUNG_TRANSACTION_S=90 WIRE_RECORDS=6000 \
-		$(py) -m pytest -q -s tests/fault tests/component/test_daemon_outage.py $(ARGS)
+		$(py) -m pytest -q -s tests/fault $(ARGS)
+	@$(py) -m tests.bench --outage --rate 1000 --seconds 1800
 
 sim: setup  ## The seeded simulation of the core: SEEDS=n worlds.
 	@$(py) -m tests.simulation --seeds $(SEEDS) $(ARGS)
