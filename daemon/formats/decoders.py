@@ -7,6 +7,8 @@ from collections.abc import Callable
 import msgspec
 
 from daemon.config.inputs import InputSettings
+from daemon.formats.change_event import JsonOpener
+from daemon.formats.codec import TEXT, Codec, JsonCodec
 from daemon.formats.debezium import DebeziumReader
 from daemon.formats.decode import Decoder, NativePath
 from daemon.formats.envelope import compile_rows
@@ -36,5 +38,12 @@ def compile_input(
     compiled = RowMapping(mapping, settings.match_on)
     wrappings = Wrappings(compiled.columns, compiled.time_columns)
     rows = compile_rows(mapping, settings.match_on, wrappings)
-    reader = DebeziumReader(compiled, settings.key_encoding, wrappings)
+    reader = DebeziumReader(compiled, JsonOpener(wrappings), _keys(settings))
     return Decoder(reader, None if rows is None else RowPath(rows), selected)
+
+
+def _keys(settings: InputSettings) -> Codec:
+    """Return how the records' keys are read."""
+    if settings.key_encoding == "string":
+        return TEXT
+    return JsonCodec(remedy="if it is a plain text, set key_encoding: string")

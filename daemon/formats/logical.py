@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import binascii
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from daemon.formats.changes import RejectError
 from daemon.kafka.records import Reason
@@ -40,7 +39,13 @@ class Logical(NamedTuple):
 
 
 Path: TypeAlias = tuple[str, ...]
-Types: TypeAlias = Mapping[Path, Logical]
+
+
+class Types(Protocol):
+    """The logical types of some value's parts, by path; a dict of them is such."""
+
+    def get(self, path: Path, /) -> Logical | None:
+        """Return the type at this path, None where it has no other than JSON's."""
 
 
 def find_logical(schema: object, path: Path) -> Logical | None:

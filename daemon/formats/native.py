@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -18,6 +18,7 @@ from daemon.formats.changes import (
     check_name,
     check_text,
 )
+from daemon.formats.codec import Codec
 from daemon.formats.json_limits import check_limits, decode_json
 from daemon.formats.logical import time_s
 from daemon.formats.values import as_text
@@ -35,12 +36,8 @@ class AnyEvent(msgspec.Struct):
     alias: Any = None
     device_id: Any = None
     cohort_name: Any = None
-
-
-class Occurred(msgspec.Struct):
-    """The time alone: no change depends on it, so an odd one is no reason for a reject."""
-
-    occurred_at: Any = None
+    occurred_at: Any = None  # No change depends on it, so an odd one is no reason for a reject.
+    payload: msgspec.Raw = msgspec.Raw(b"")
 
 
 class AliasName(msgspec.Struct):
@@ -62,22 +59,31 @@ class Event(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(AnyEvent)
-_occurred = msgspec.json.Decoder(Occurred)
+FIELDS: Final = frozenset(AnyEvent.__struct_fields__) - {"payload"}
+
+
+def _in_json(value: bytes) -> AnyEvent:
+    """Decode the known fields alone, out of Connect's wrapping where the event stands in one."""
+    check_limits(value)
+    event = decode_json(_decoder, value, "the value")
+    if event.op is msgspec.UNSET and bytes(event.payload):
+        return decode_json(_decoder, event.payload, "payload")
+    return event
 
 
 class NativeReader:
     """Reads native events one by one, and says exactly what is wrong with a bad one."""
 
-    def __init__(self, match_on: Sequence[str]) -> None:
+    def __init__(self, match_on: Sequence[str], codec: Codec | None = None) -> None:
         self._match_on = tuple(match_on)
+        self._open = _in_json if codec is None else _through(codec)
 
     def read(self, topic: str, record: Record) -> Read:  # noqa: ARG002
         """See `Reader`: one event is one change."""
         value = record.value()
         if value is None:
             raise RejectError(Reason.NULL_VALUE, "a native event has a value")
-        check_limits(value)
-        event = decode_json(_decoder, value, "the value")
+        event = self._open(value)
         add = _read_op(event.op)
         cohort = _text(event.cohort_id, "cohort_id")
         if not cohort:
@@ -93,8 +99,7 @@ class NativeReader:
         if value is None:
             return None
         try:
-            check_limits(value)
-            return time_s(decode_json(_occurred, value, "the value").occurred_at)
+            return time_s(self._open(value).occurred_at)
         except RejectError:
             return None
 
@@ -107,6 +112,18 @@ class NativeReader:
                 return member
         detail = f"none of {', '.join(self._match_on)} names a user"
         raise RejectError(Reason.MISSING_IDENTITY, detail)
+
+
+def _through(codec: Codec) -> Callable[[bytes], AnyEvent]:
+    """Return how an event is opened that is not in JSON."""
+
+    def open_(value: bytes) -> AnyEvent:
+        whole = codec.open(value, "the value").value
+        if not isinstance(whole, dict):
+            raise RejectError(Reason.INVALID_RECORD, "the value is no record")
+        return AnyEvent(**{name: whole[name] for name in FIELDS if name in whole})
+
+    return open_
 
 
 def _read_op(op: object) -> bool:

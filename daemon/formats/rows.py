@@ -32,7 +32,7 @@ class RowPath:
             return Gathered(ignored=Counter({Ignored.TOMBSTONE: len(values)}))
         fixed = None
         if self._cohort is not None:
-            fixed = self._cohort.text(Source(run.partition.topic, run.records[0], "same"))
+            fixed = self._cohort.text(Source(run.partition.topic, run.records[0]))
             if not fixed:
                 raise DoubtError
         changes, names, moved = self._group(events, fixed, selection)

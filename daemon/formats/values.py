@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
-from daemon.config.inputs import KeyEncoding, MemberWhen, Value, path_text
+from daemon.config.inputs import MemberWhen, Value, path_text
 from daemon.formats.changes import RejectError
-from daemon.formats.json_limits import check_limits, decode_json
-from daemon.formats.logical import Logical, Path, Types, decode_logical, find_logical
+from daemon.formats.codec import NO_TYPES, TEXT, Codec
+from daemon.formats.logical import Logical, Path, Types, decode_logical
 from daemon.kafka.records import Reason, Record
 
 # What Debezium writes for a large column that did not change and is not in the log.
@@ -24,7 +24,6 @@ UNAVAILABLE: Final = "__debezium_unavailable_value"
 
 MISSING: Final = msgspec.UNSET  # Absent, which is not null.
 
-_ANY = msgspec.json.Decoder[Any]()
 _KINDS = {bool: "a boolean", float: "a number with a fraction", list: "a list", dict: "an object"}
 
 
@@ -47,7 +46,7 @@ class Image:
     """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
-    types: Types = field(default_factory=dict)
+    types: Types = field(default_factory=lambda: NO_TYPES)
     deleted: bool = False
 
 
@@ -57,7 +56,7 @@ class Source:
 
     topic: str
     record: Record
-    key_encoding: KeyEncoding
+    keys: Codec = TEXT  # How its key is read.
     image: Image = Image()
 
     def column(self, path: Path) -> Any:  # noqa: ANN401
@@ -79,23 +78,9 @@ class Source:
         key = self.record.key()
         if key is None:
             return MISSING, None
-        if self.key_encoding == "string":
-            try:
-                return (MISSING if path else key.decode()), None
-            except UnicodeDecodeError:
-                raise RejectError(Reason.INVALID_VALUE, "the key is not UTF-8") from None
-        check_limits(key, "the key")
-        try:
-            whole = decode_json(_ANY, key, "the key")
-        except RejectError as error:
-            remedy = "if it is a plain text, set key_encoding: string"
-            raise RejectError(error.reason, f"{error.detail}; {remedy}") from None
-        logical = None
-        if isinstance(whole, dict) and whole.keys() == {"schema", "payload"}:
-            logical = find_logical(whole["schema"], path)
-            whole = whole["payload"]
-        raw = walk(whole, path)
-        return decode_logical(raw, logical, f"key {path_text(path)}"), logical
+        tree = self.keys.open(key, "the key")
+        logical = tree.types.get(path)
+        return decode_logical(walk(tree.value, path), logical, f"key {path_text(path)}"), logical
 
     def header(self, name: str) -> Any:  # noqa: ANN401
         """Return the text of the last header of that name."""
