@@ -7,6 +7,7 @@ applied, the old one removed where it was another member or cohort.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -174,6 +175,23 @@ class DebeziumReader:
             if error.reason is Reason.MISSING_COLUMN:
                 raise
             return None
+
+
+class EveryReader:
+    """Reads each record by several mappings, such as a column per cohort; see `Reader`."""
+
+    def __init__(self, readers: Sequence[DebeziumReader]) -> None:
+        self._readers = tuple(readers)
+
+    def read(self, topic: str, record: Record) -> Read:
+        """See `Reader`: the changes of all, in their order; a reject of one is the record's."""
+        reads = [reader.read(topic, record) for reader in self._readers]
+        changes = [each for each in reads if not isinstance(each, Ignored)]
+        return tuple(change for each in changes for change in each) or reads[0]
+
+    def occurred_at_s(self, topic: str, record: Record) -> float | None:
+        """See `Reader`: by the first mapping."""
+        return self._readers[0].occurred_at_s(topic, record)
 
 
 def _read_without_op(record: object) -> Ignored:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from daemon.config.inputs import MemberWhen, Value, path_text
+from daemon.config.mapping import MemberWhen, Value, path_text
 from daemon.formats.changes import RejectError
 from daemon.formats.codec import NO_TYPES, TEXT, Codec
 from daemon.formats.logical import Logical, Path, Types, decode_logical
@@ -168,17 +168,21 @@ class Condition:
     @classmethod
     def of(cls, when: MemberWhen) -> Condition:
         """Compile what the configuration says."""
-        return cls(when.column, frozenset(_exact(when.in_)))
+        return cls(when.column, frozenset(exact(when.in_)))
 
     def holds(self, source: Source) -> bool:
         """Tell whether the row is a membership; raise `RejectError` where it can't be told."""
         raw = source.column(self.column)
         if raw is MISSING or raw == UNAVAILABLE:
             raise missing_column(self.column, "member_when")
-        if isinstance(raw, list | dict):
-            return False
-        return (isinstance(raw, bool), raw) in self.allowed
+        return is_one_of(raw, self.allowed)
 
 
-def _exact(values: Iterable[Any]) -> Iterable[tuple[bool, Any]]:
+def exact(values: Iterable[Any]) -> Iterable[tuple[bool, Any]]:
+    """Return the JSON values as what compares exactly."""
     return ((isinstance(value, bool), value) for value in values)
+
+
+def is_one_of(raw: Any, allowed: frozenset[tuple[bool, Any]]) -> bool:  # noqa: ANN401
+    """Tell whether a JSON value is one of those that `exact` made."""
+    return not isinstance(raw, list | dict) and (isinstance(raw, bool), raw) in allowed

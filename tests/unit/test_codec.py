@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.config.inputs import Mapping
+from daemon.config.mapping import Mapping
 from daemon.formats.change_event import JsonOpener, TreeOpener
 from daemon.formats.changes import Change, RejectError
 from daemon.formats.codec import TEXT, JsonCodec
