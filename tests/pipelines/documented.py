@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,13 @@ class Page:
             assert old in text, f"the page says nothing of {old}"
             text = text.replace(old, new)
         return Page(text)
+
+    def renamed_where_found(self, names: Mapping[str, str]) -> Page:
+        """Return the configuration alone, with such words replaced."""
+        (block,) = self.blocks("yaml")
+        for old, new in names.items():
+            block = block.replace(old, new)
+        return Page(f"```yaml\n{block}```")
 
     def blocks(self, language: str) -> list[str]:
         """Return the fenced blocks of a language, at least one."""
