@@ -26,12 +26,11 @@ _DELETE_REMEDY = (
     "a delete names whom it removes only under REPLICA IDENTITY FULL, or where the mapping reads"
     " from the record's key"
 )
-_NO_OP = (
-    "an envelope without op is not supported in this version; have the source write"
-    " Debezium's op (CockroachDB: enriched envelope)"
-)
 _NOT_CHANGE = "neither a change event nor another record of Debezium's"
-_FLATTENED = "a flattened record: the topic is written through ExtractNewRecordState; remove it"
+_FLATTENED = (
+    "a flattened record: format rows with preset debezium-flattened reads it;"
+    " or remove the transform ExtractNewRecordState"
+)
 _SIGNALS = frozenset(
     [
         "execute-snapshot",
@@ -55,6 +54,8 @@ class Event(NamedTuple):
     topic: str
     record: Record
     change: ChangeEvent
+    op: str  # Its own; where it has none, the one its images tell.
+    told: bool  # Is it its own?
 
 
 class DebeziumReader:
@@ -70,11 +71,9 @@ class DebeziumReader:
     def read(self, topic: str, record: Record) -> Read:
         """See `Reader`: an update that moved its row is two changes, the removal first."""
         event = self._open(topic, record)
-        if event is None:
-            return Ignored.TOMBSTONE
-        op = event.change.op
-        if op is msgspec.UNSET:
-            return _read_without_op(event.change.whole())
+        if event is None or isinstance(event, Ignored):
+            return event or Ignored.TOMBSTONE
+        op = event.op
         if op == "m":
             return Ignored.MESSAGE
         if op == "t":
@@ -95,28 +94,35 @@ class DebeziumReader:
         """Return the mapped time, else when the source's database committed it."""
         try:
             event = self._open(topic, record)
-            if event is None:
+            if event is None or isinstance(event, Ignored):
                 return None
             if self._mapping.occurred_at is None:
                 return time_s(walk(event.change.source(), ("ts_ms",)))
-            side: Side = "before" if event.change.op == "d" else "after"
+            side: Side = "before" if event.op == "d" else "after"
             source = self._source(event, side, self._times)
             return None if source is None else time_s(*self._mapping.occurred_at.raw(source))
         except RejectError:
             return None
 
-    def _open(self, topic: str, record: Record) -> Event | None:
+    def _open(self, topic: str, record: Record) -> Event | Ignored | None:
         """Take the record out of its bytes; None where nothing is in it."""
         value = record.value()
         change = None if value is None else self._opener.open(value)
-        return None if change is None else Event(topic, record, change)
+        if change is None:
+            return None
+        if change.op is not msgspec.UNSET:
+            return Event(topic, record, change, change.op, told=True)
+        op = _op_of_images(change.whole())
+        return op if isinstance(op, Ignored) else Event(topic, record, change, op, told=False)
 
     def _source(self, event: Event, side: Side, decoder: RowDecoder | None = None) -> Source | None:
         """Return what the mapping reads one image from; None where the image is null."""
         columns = event.change.image(side, decoder or self._deciding)
         if columns is None:
             return None
-        image = Image(columns, event.change.types(side), deleted=event.change.op == "d")
+        # What fills a delete's unknown columns is Debezium's: others write the row as it was.
+        deleted = event.told and event.op == "d"
+        image = Image(columns, event.change.types(side), deleted=deleted)
         return Source(event.topic, event.record, self._keys, image)
 
     def _read_delete(self, event: Event) -> Change:
@@ -148,7 +154,7 @@ class DebeziumReader:
             if error.reason not in _NOBODY:
                 raise
             nobody = error
-        old = self._read_old(event) if event.change.op == "u" else None
+        old = self._read_old(event) if event.op == "u" else None
         changes: list[Change] = []
         if old is not None and old != target:
             changes.append(Change(*old, add=False))
@@ -194,10 +200,15 @@ class EveryReader:
         return self._readers[0].occurred_at_s(topic, record)
 
 
-def _read_without_op(record: object) -> Ignored:
-    """Tell the connector's other records apart; raise `RejectError` for what is none of them."""
+def _op_of_images(record: object) -> Ignored | str:
+    """Return what a record without `op` says: by its images, or which other kind it is.
+
+    Materialize and CockroachDB write images alone: a row that is gone has no `after`.
+    """
     if not isinstance(record, dict):
         raise RejectError(Reason.INVALID_RECORD, _NOT_CHANGE)
+    if "before" in record or "after" in record:
+        return "d" if record.get("after") is None else "u"
     if record.keys() == {"ts_ms"}:
         return Ignored.HEARTBEAT
     if record.keys() == {"resolved"}:
@@ -206,15 +217,13 @@ def _read_without_op(record: object) -> Ignored:
         return Ignored.TRANSACTION
     if "ddl" in record or "tableChanges" in record:
         return Ignored.SCHEMA_CHANGE
-    if "before" in record or "after" in record:
-        raise RejectError(Reason.UNSUPPORTED, _NO_OP)
     flattened = "__op" in record or "__deleted" in record
     raise RejectError(Reason.INVALID_RECORD, _FLATTENED if flattened else _NOT_CHANGE)
 
 
 def _is_signal(event: Event) -> bool:
     """Tell whether the row is of the connector's signalling table (`id`, `type`, `data`)."""
-    deleted = event.change.op == "d"
+    deleted = event.op == "d"
     try:
         row = event.change.row("before" if deleted else "after")
     except RejectError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
@@ -37,7 +38,12 @@ class AnyEvent(msgspec.Struct):
     device_id: Any = None
     cohort_name: Any = None
     occurred_at: Any = None  # No change depends on it, so an odd one is no reason for a reject.
-    payload: msgspec.Raw = msgspec.Raw(b"")
+    payload: msgspec.Raw = msgspec.Raw(b"")  # Of Connect's wrapping.
+    specversion: Any = None  # From here on of a CloudEvent around it, in structured mode.
+    data: msgspec.Raw = msgspec.Raw(b"")
+    data_base64: Any = None
+    datacontenttype: Any = None
+    time: Any = None
 
 
 class AliasName(msgspec.Struct):
@@ -59,15 +65,45 @@ class Event(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(AnyEvent)
-FIELDS: Final = frozenset(AnyEvent.__struct_fields__) - {"payload"}
+FIELDS: Final = frozenset(
+    ("cohort_id", "op", "external_id", "alias", "device_id", "cohort_name", "occurred_at")
+)
 
 
 def _in_json(value: bytes) -> AnyEvent:
-    """Decode the known fields alone, out of Connect's wrapping where the event stands in one."""
+    """Decode the known fields alone, out of what the event may stand in."""
     check_limits(value)
     event = decode_json(_decoder, value, "the value")
-    if event.op is msgspec.UNSET and bytes(event.payload):
+    if event.op is not msgspec.UNSET:
+        return event
+    if bytes(event.payload):
         return decode_json(_decoder, event.payload, "payload")
+    if event.specversion is not None:
+        return _in_cloud_event(event)
+    return event
+
+
+def _in_cloud_event(outer: AnyEvent) -> AnyEvent:
+    """Take the event out of a CloudEvent in structured mode; its time stands in for none.
+
+    Source: CloudEvents 1.0, JSON format: `data`, or `data_base64`, of `datacontenttype`.
+    """
+    media = str(outer.datacontenttype or "application/json").partition(";")[0].strip().lower()
+    if media != "application/json" and not media.endswith("+json"):
+        detail = "datacontenttype of a CloudEvent: its data must be JSON"
+        raise RejectError(Reason.UNSUPPORTED, detail)
+    data = bytes(outer.data)
+    if not data and isinstance(outer.data_base64, str):
+        try:
+            data = binascii.a2b_base64(outer.data_base64, strict_mode=True)
+        except ValueError:
+            raise RejectError(Reason.INVALID_VALUE, "data_base64 is no base64") from None
+        check_limits(data, "data_base64")
+    if not data:
+        raise RejectError(Reason.INVALID_RECORD, "a CloudEvent without data")
+    event = decode_json(_decoder, data, "data")
+    if event.occurred_at is None:
+        event.occurred_at = outer.time
     return event
 
 
@@ -99,7 +135,8 @@ class NativeReader:
         if value is None:
             return None
         try:
-            return time_s(self._open(value).occurred_at)
+            occurred_at = self._open(value).occurred_at
+            return time_s(_cloud_time(record) if occurred_at is None else occurred_at)
         except RejectError:
             return None
 
@@ -112,6 +149,12 @@ class NativeReader:
                 return member
         detail = f"none of {', '.join(self._match_on)} names a user"
         raise RejectError(Reason.MISSING_IDENTITY, detail)
+
+
+def _cloud_time(record: Record) -> str | None:
+    """Return the time of a CloudEvent in binary mode: Kafka's binding puts it into a header."""
+    found = [value for name, value in record.headers() or () if name == "ce_time"]
+    return found[-1].decode(errors="replace") if found and found[-1] else None
 
 
 def _through(codec: Codec) -> Callable[[bytes], AnyEvent]:

@@ -24,15 +24,22 @@ UNAVAILABLE: Final = "__debezium_unavailable_value"
 
 MISSING: Final = msgspec.UNSET  # Absent, which is not null.
 
+_POSITION = re.compile(r"[0-9]{1,9}")
 _KINDS = {bool: "a boolean", float: "a number with a fraction", list: "a list", dict: "an object"}
 
 
 def walk(value: Any, path: Path) -> Any:  # noqa: ANN401
-    """Return what stands at the path, `MISSING` where nothing does."""
+    """Return what stands at the path, `MISSING` where nothing does.
+
+    In a list a name is a position from 0 on: CockroachDB's keys are lists.
+    """
     for name in path:
-        if not isinstance(value, dict) or name not in value:
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and _POSITION.fullmatch(name) and int(name) < len(value):
+            value = value[int(name)]
+        else:
             return MISSING
-        value = value[name]
     return value
 
 
