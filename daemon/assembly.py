@@ -150,7 +150,7 @@ def decoder_of(settings: Settings) -> Callable[[str], Decoder]:
     compiled = [(entry, compile_input(entry, selected)) for entry in settings.inputs]
 
     def find(topic: str) -> Decoder:
-        return next(decoder for entry, decoder in compiled if _takes(entry, topic))
+        return next(decoder for entry, decoder in compiled if takes(entry, topic))
 
     return find
 
@@ -177,7 +177,8 @@ def _slots(settings: Settings) -> list[BrazeClient]:
     return [braze_slot(settings) for _ in range(settings.delivery.max_in_flight)]
 
 
-def _takes(entry: InputSettings, topic: str) -> bool:
+def takes(entry: InputSettings, topic: str) -> bool:
+    """Tell whether an input reads a topic."""
     if entry.topic is not None:
         return entry.topic == topic
     return entry.pattern is not None and re.fullmatch(entry.pattern, topic) is not None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from daemon.errors import CohortdError, SettingsError
+from daemon.tools.dlq.cli import dlq_app
 from daemon.tools.offsets.cli import offsets_app
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(offsets_app, name="offsets")
+app.add_typer(dlq_app, name="dlq")
 
 ConfigFiles = Annotated[
     list[Path],

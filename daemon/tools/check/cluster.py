@@ -41,14 +41,17 @@ class NoAnswer(Exception):  # noqa: N818  It is an answer, not a mistake.
 class Cluster:
     """Asks with the daemon's own settings. Use it within `with`, from one thread."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, total_s: float = TOTAL_S, reads_much: bool = False
+    ) -> None:
         self.troubles = Troubles()
-        self._end_s = time.monotonic() + TOTAL_S
+        self._end_s = time.monotonic() + total_s
         own: dict[str, Any] = {"error_cb": self.troubles.add}
         group = {"group.id": settings.kafka.group_id}
         consumer = consumer_config({**client_properties(settings), **group})
-        # A few last records are read, so a few are enough to be fetched in advance.
-        consumer |= {"queued.min.messages": 100, "queued.max.messages.kbytes": 4096, **own}
+        if not reads_much:  # A few last records, so a few are enough to be fetched in advance.
+            consumer |= {"queued.min.messages": 100, "queued.max.messages.kbytes": 4096}
+        consumer |= own
         try:
             self.consumer = Consumer(consumer, logger=client_log)
             self.admin = AdminClient(
