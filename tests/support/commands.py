@@ -36,7 +36,8 @@ def command(
 ) -> Said:
     """Run a command to its end; no traceback and no secret is in what it says.
 
-    The configuration stands behind its first word. With an answer, stdin is a terminal where a person has typed it.
+    The configuration stands behind its first word. With an answer, stdin is a terminal where a
+    person has typed it.
     """
     file = stage.folder / "command.yaml"
     file.write_text(yaml.safe_dump(stage.config(changes)))
