@@ -1,8 +1,6 @@
 """What stands under `inputs`: which topics are read, in which format, and what becomes what.
 
-The grammar is whole, also where this version can't yet do what it says: that is refused here, in
-one place, so that a configuration never means less than it seems to. It knows nothing of records;
-`daemon.formats.decoders` compiles it.
+It knows nothing of records; `daemon.formats.decoders` compiles it.
 """
 
 from __future__ import annotations
@@ -48,6 +46,11 @@ class InputSettings(Section):
         ("external_id", "alias", "device_id"), min_length=1, max_length=3
     )
 
+    @property
+    def needs_registry(self) -> bool:
+        """Whether a part of its records is read by a schema that stands elsewhere."""
+        return "avro" in (self.encoding, self.key_encoding)
+
     @field_validator("topic")
     @classmethod
     def _check_topic(cls, topic: str | None) -> str | None:
@@ -61,13 +64,6 @@ class InputSettings(Section):
         if pattern is not None and not pattern.startswith("^"):
             raise ValueError("a pattern begins with ^")
         return None if pattern is None else regex(pattern)
-
-    @field_validator("encoding", "key_encoding")
-    @classmethod
-    def _check_available(cls, name: str) -> str:
-        if name not in {"json", "same", "string"}:
-            raise ValueError(f"{name} is not available in this version")
-        return name
 
     @field_validator("match_on")
     @classmethod

@@ -51,6 +51,15 @@ class RejectError(Exception):
         self.detail = detail
 
 
+class HoldError(Exception):
+    """A record that can't be read yet: its writer's schema is not known. Try again later."""
+
+    def __init__(self, schema_id: int, detail: str) -> None:
+        super().__init__(detail)
+        self.schema_id = schema_id
+        self.detail = detail
+
+
 class DoubtError(Exception):
     """The fast path does not vouch for this run: the slow path has the say."""
 

@@ -126,7 +126,11 @@ class Decoder:
         self._selection = Selection(selected)
 
     def decode(self, run: Run, *, stop_at_reject: bool = False) -> Decoded:
-        """Return what the run says. Never raises, whatever the bytes are."""
+        """Return what the run says, whatever the bytes are.
+
+        Raise `HoldError`, and nothing else, where a writer's schema is not known yet: nothing of
+        the run is taken then, and it may be decoded again.
+        """
         rejects: tuple[Reject, ...] = ()
         gathered = self._gather_fast(run)
         next_offset = run.next_offset

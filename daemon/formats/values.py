@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -25,7 +26,13 @@ UNAVAILABLE: Final = "__debezium_unavailable_value"
 MISSING: Final = msgspec.UNSET  # Absent, which is not null.
 
 _POSITION = re.compile(r"[0-9]{1,9}")
-_KINDS = {bool: "a boolean", float: "a number with a fraction", list: "a list", dict: "an object"}
+_KINDS = {
+    bool: "a boolean",
+    float: "a number with a fraction",
+    list: "a list",
+    dict: "an object",
+    bytes: "bytes",
+}
 
 
 def walk(value: Any, path: Path) -> Any:  # noqa: ANN401
@@ -156,6 +163,8 @@ def as_text(raw: Any, place: str) -> str | None:  # noqa: ANN401
     """Return a JSON value as the text of an id, None for null; raise `RejectError` otherwise."""
     if raw is None or isinstance(raw, str):
         return raw
+    if isinstance(raw, UUID):  # Of an encoding that knows them.
+        return str(raw)
     if type(raw) is int:
         return str(raw)
     kind = _KINDS.get(type(raw), type(raw).__name__)

@@ -49,6 +49,7 @@ COMMIT_FAILED: Final = "commit_failed"
 COMMIT_REFUSED: Final = "commit_refused"
 
 # Records and windows.
+SCHEMA_AWAITED: Final = "schema_awaited"
 RECORD_REJECTED: Final = "record_rejected"
 LANES_DISAGREE: Final = "lanes_disagree"
 DEAD_LETTER_FAILED: Final = "dead_letter_failed"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -92,20 +91,6 @@ def test_a_wrong_input_is_told_where_and_what(
 
     assert where in problems
     assert what in problems
-
-
-@pytest.mark.parametrize(
-    ("changes", "where"),
-    [
-        ({"encoding": "avro"}, "encoding"),
-        ({"encoding": "json-schema"}, "encoding"),
-        ({"key_encoding": "avro"}, "key_encoding"),
-    ],
-)
-def test_what_is_to_come_is_refused_and_not_ignored(changes: dict[str, Any], where: str) -> None:
-    problems = problems_of(debezium(**changes))
-
-    assert re.search(rf"^{where}: .*not available in this version", problems, re.MULTILINE)
 
 
 def test_settings_survive_being_written_and_read_again() -> None:
