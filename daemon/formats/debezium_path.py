@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from operator import length_hint
 from typing import Any, Final
 
 from daemon.core.model import Member
 from daemon.formats.changes import DoubtError, Ignored
 from daemon.formats.debezium_shape import FastRows, certain
-from daemon.formats.decode import OPENINGS_MAX, SHALLOW_BYTES_MAX, Gathered, Grouped, Selection
+from daemon.formats.decode import DOUBTS, OPENINGS_MAX, SHALLOW_BYTES_MAX, Gathered, Selection
 from daemon.formats.json_limits import RECORD_BYTES_MAX, count_openings
 from daemon.formats.values import UNAVAILABLE, Getter, Source
-from daemon.kafka.records import Run
+from daemon.kafka.records import Record, Run
 
 _IMAGES_AFTER: Final = frozenset({"c", "u", "r"})
 
@@ -24,32 +24,35 @@ class RowPath:
         self._rows = rows
         self._cohort = None if rows.cohort is None else Getter(rows.cohort, "cohort_id")
 
-    def gather(self, run: Run, selection: Selection) -> Gathered:
-        """Count the changes and the tombstones between them."""
-        values = [record.value() for record in run.records]
-        events = [value for value in values if value is not None]
-        if not events:
-            return Gathered(ignored=Counter({Ignored.TOMBSTONE: len(values)}))
-        fixed = None
-        if self._cohort is not None:
-            fixed = self._cohort.text(Source(run.partition.topic, run.records[0]))
-            if not fixed:
-                raise DoubtError
-        changes, names, moved = self._group(events, fixed, selection)
-        gathered = Gathered(changes, names, count=len(events) + moved)
-        if len(values) > len(events):
-            gathered.ignored[Ignored.TOMBSTONE] = len(values) - len(events)
-        return gathered
+    def take(self, run: Run, at: int, into: Gathered, selection: Selection) -> int:
+        """See `FastPath`: the tombstones between the changes are counted apart."""
+        records = run.records[at:] if at else run.records
+        left = iter(records)
+        passed = into.ignored[Ignored.TOMBSTONE]
+        try:
+            self._group(self._fixed(run), self._envelopes(left, into), into, selection)
+            taken = len(records)
+        except DOUBTS:
+            taken = max(0, len(records) - length_hint(left) - 1)
+        into.count += taken - (into.ignored[Ignored.TOMBSTONE] - passed)
+        return taken
+
+    def _fixed(self, run: Run) -> str | None:
+        """Return the cohort where it is the same for a whole topic."""
+        if self._cohort is None:
+            return None
+        fixed = self._cohort.text(Source(run.partition.topic, run.records[0]))
+        if not fixed:
+            raise DoubtError
+        return fixed
 
     def _group(
-        self, values: Sequence[bytes], fixed: str | None, selection: Selection
-    ) -> tuple[Grouped, dict[str, str], int]:
-        """Raise a doubt unless every record is a change event of the plain kind."""
-        changes: Grouped = {}
-        names: dict[str, str] = {}
-        moved = 0
+        self, fixed: str | None, envelopes: Iterator[bytes], into: Gathered, selection: Selection
+    ) -> None:
+        """Raise a doubt at a record that is no change event of the plain kind."""
+        changes, names = into.changes, into.names
         allowed, target, begin = self._rows.allowed, self._target_of(fixed), selection.begin
-        for event in map(self._rows.decode, self._envelopes(values)):
+        for event in map(self._rows.decode, envelopes):
             op = event.op
             if op == "d":
                 row, add = event.before, False
@@ -67,7 +70,7 @@ class RowPath:
                         if not selection.is_all:
                             raise DoubtError  # Ignored is counted by record, not by change.
                         changes.setdefault(old_cohort, {})[old_member] = False
-                        moved += 1
+                        into.count += 1
             try:
                 changes[cohort][member] = add
             except KeyError:  # The cohort's first change in this run.
@@ -75,14 +78,19 @@ class RowPath:
                 changes[cohort][member] = add
             if row.name and op != "d":
                 names[cohort] = row.name
-        return changes, names, moved
 
-    def _envelopes(self, values: Sequence[bytes]) -> Iterator[bytes]:
-        """Take each envelope out of its wrapping, all of one schema."""
-        wrapping = self._rows.wrappings.find(values[0])
-        if wrapping is not None and not wrapping.is_plain:
-            raise DoubtError
-        for value in values:
+    def _envelopes(self, records: Iterator[Record], into: Gathered) -> Iterator[bytes]:
+        """Take each envelope out of its wrapping, all of one schema; count the tombstones."""
+        wrapping, first = None, True
+        for record in records:
+            value = record.value()
+            if value is None:
+                into.ignored[Ignored.TOMBSTONE] += 1
+                continue
+            if first:
+                wrapping, first = self._rows.wrappings.find(value), False
+                if wrapping is not None and not wrapping.is_plain:
+                    raise DoubtError
             if len(value) > RECORD_BYTES_MAX:
                 raise DoubtError
             envelope = value if wrapping is None else wrapping.payload_of(value)
