@@ -1,6 +1,6 @@
 """`make bench`: what the whole daemon costs an event, beside a loop that only reads.
 
-    python -m tests.bench [flat hot debezium] [--events N] [--rounds N] [--seed N]
+    python -m tests.bench [flat poisoned hot debezium] [--events N] [--rounds N] [--seed N]
     python -m tests.bench --latency [--rate N] [--seconds N]
     python -m tests.bench --outage [--rate N] [--seconds N]
     python -m tests.bench --profile [workload]
