@@ -26,7 +26,7 @@ slow_tests := tests/simulation tests/component tests/contract tests/integration 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test demo bench sim canaries soak torture format lock wheel clean \
+.PHONY: help setup check test demo bench sim canaries soak torture format lock schemas wheel clean \
 	_format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
@@ -138,6 +138,10 @@ format: setup  ## Put format, and what lint can mend, right.
 # Universal: one file serves every supported Python and platform. Pins stay unless UPGRADE is set.
 lock_one = $(py) -m uv pip compile --quiet --system-certs --generate-hashes --no-emit-index-url --universal \
 	--python-version 3.11 --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+schemas: setup  ## Make the configuration's schema anew, from the settings and their page.
+	@$(py) scripts/config_schema.py > schemas/configuration.schema.new
+	@mv schemas/configuration.schema.new schemas/configuration.schema.json
 
 lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer versions).
 	@$(lock_one) -o requirements/run.txt pyproject.toml

@@ -17,6 +17,7 @@ import typer
 from daemon.errors import CohortdError, SettingsError
 from daemon.tools.dlq.cli import dlq_app
 from daemon.tools.offsets.cli import offsets_app
+from daemon.tools.schema.cli import schema_app
 
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(offsets_app, name="offsets")
 app.add_typer(dlq_app, name="dlq")
+app.add_typer(schema_app, name="schema")
 
 ConfigFiles = Annotated[
     list[Path],
