@@ -26,7 +26,8 @@ from daemon.core.delivery import Delivery, DeliveryRules
 from daemon.core.lease import Lease
 from daemon.core.pacer import Budget
 from daemon.core.queue import WindowRules
-from daemon.core.relay import Relay, RelayRules
+from daemon.core.relay import Relay
+from daemon.core.relay_rules import RelayRules
 from daemon.core.takeover import Destination
 from daemon.formats.avro import Schemas
 from daemon.formats.avro_schema import WriterSchema, read_schema
@@ -139,6 +140,7 @@ def relay_rules(settings: Settings) -> RelayRules:
         names={c: o.name for c, o in overrides.items() if o.name is not None},
         pending_max=settings.memory.max_pending_changes,
         fingerprint=settings.fingerprint,
+        removal_delay_s=settings.window.removal_delay,
     )
 
 

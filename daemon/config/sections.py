@@ -129,12 +129,6 @@ class CohortsSettings(Noted):
     )
 
 
-def _check_removal_delay(delay_s: float) -> float:
-    if delay_s:
-        raise ValueError("other than 0s is not available in this version")
-    return delay_s
-
-
 class WindowSettings(Noted):
     """How long, and how much, a cohort gathers before it is sent."""
 
@@ -142,7 +136,7 @@ class WindowSettings(Noted):
 
     max_age: Annotated[Duration, between("10ms", "1h")] = 2.0
     max_changes: Annotated[Count, Field(ge=1, le=WINDOW_MEMBERS_MAX)] = 1000
-    removal_delay: Annotated[Duration, AfterValidator(_check_removal_delay)] = 0.0
+    removal_delay: Annotated[Duration, between("0s", "10m")] = 0.0
 
 
 class BackoffSettings(Noted):

@@ -7,8 +7,9 @@ import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from daemon.core.model import Changes, ChangeSet, Lane, Partition
+from daemon.core.model import Changes, Lane, Partition
 from daemon.core.window import LANE_COST, OpenLane, Window
 
 # A window of this many members is closed and the next change opens another behind it.
@@ -26,6 +27,22 @@ class WindowRules:
     def max_age_of(self, cohort: str) -> float:
         """Return how old a window of this cohort may become, in seconds."""
         return self.max_age_overrides.get(cohort, self.max_age_s)
+
+
+class Origin(Protocol):
+    """Where a lane's changes come from: a run, or removals that have waited."""
+
+    @property
+    def partition(self) -> Partition:
+        """Its partition."""
+
+    @property
+    def first_offset(self) -> int:
+        """The offset that its hold does not pass."""
+
+    @property
+    def event_time_s(self) -> float | None:
+        """When the first of it happened, in Unix time."""
 
 
 class WindowQueue:
@@ -73,11 +90,21 @@ class WindowQueue:
             self._behind.setdefault(cohort, deque()).append(window)
         return window
 
-    def open_lane(self, window: Window, run: ChangeSet, ticket: int, now_s: float) -> OpenLane:
+    def changes_of(self, cohort: str, partition: Partition) -> list[Changes]:
+        """Return what the cohort's windows hold of a partition, each its own."""
+        return [window.lanes[partition].changes for window in self.with_lane(cohort, partition)]
+
+    def with_lane(self, cohort: str, partition: Partition) -> list[Window]:
+        """Return the cohort's windows that hold something of a partition, the next one first."""
+        head = self._group(cohort).get(cohort)
+        line = [head, *self._behind.get(cohort, ())] if head is not None else []
+        return [window for window in line if partition in window.lanes]
+
+    def open_lane(self, window: Window, run: Origin, ticket: int, now_s: float) -> OpenLane:
         """Begin the part of a window that comes from the run's partition."""
         lane = OpenLane(run.partition, ticket, now_s)
         lane.event_time_s = run.event_time_s
-        lane.floor = run.first_offset
+        lane.floor = lane.begin = run.first_offset
         window.lanes[run.partition] = lane
         self._cost += LANE_COST
         return lane

@@ -7,34 +7,18 @@ and change nothing.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
+from daemon.core.delayed import Batch, DelayedRemovals, Kept, merge_batch
 from daemon.core.intent import Intent
 from daemon.core.lease import Lease
 from daemon.core.model import Changes, ChangeSet, Flush, Lane, Outcome, Partition
-from daemon.core.queue import WindowQueue, WindowRules
+from daemon.core.queue import WindowQueue
+from daemon.core.relay_rules import RelayRules, Tally
 from daemon.core.settling import Settling
 from daemon.core.tenure import Start, Tenure
-from daemon.core.window import LANE_COST, OpenLane, Window, merge
-
-
-@dataclass(frozen=True, slots=True)
-class RelayRules:
-    """What the relay is held to."""
-
-    windows: WindowRules = field(default_factory=WindowRules)
-    names: Mapping[str, str] = field(default_factory=dict)  # Names a person gave to cohorts.
-    pending_max: int = 1_000_000
-    fingerprint: str = ""
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts since the start, for metrics."""
-
-    superseded: int = 0
-    disagreements: int = 0
+from daemon.core.window import OpenLane, Window, cost_of, merge
 
 
 class Relay:
@@ -52,6 +36,7 @@ class Relay:
         self._rules = rules
         self._tenures: dict[Partition, Tenure] = {}
         self._queue = WindowQueue(rules.windows)
+        self.delayed = DelayedRemovals(rules.removal_delay_s)
         self._names: dict[str, str] = {}
         self._flights: dict[int, Flush] = {}
         self._flight_of: dict[str, int] = {}
@@ -77,6 +62,7 @@ class Relay:
         """Stop owning and drop its lanes. No attempt carrying its changes starts after this."""
         self._tenures.pop(partition, None)
         self._queue.drop(partition)
+        self.delayed.take_of(lambda batch: batch.partition == partition)
         self._update_saturated()
 
     def flushes_touching(self, partitions: Iterable[Partition]) -> list[int]:
@@ -99,7 +85,10 @@ class Relay:
         self._names.update(run.names)
         grown = 0
         whole = run.partition if tenure.barrier_to is not None else None
-        for cohort, changes in run.changes.items():
+        kept = Kept(run.changes)
+        if self._rules.removal_delay_s:
+            kept = self.delayed.keep(run, tenure.ledger, self._queue, now_s)
+        for cohort, changes in kept.at_once.items():
             window = self._queue.gather(cohort, now_s, whole)
             lane = window.lanes.get(run.partition)
             if lane is None:
@@ -107,10 +96,17 @@ class Relay:
                 lane = self._queue.open_lane(window, run, ticket, now_s)
             lane.top = run.next_offset
             grown += self._queue.add(window, lane, changes)
-        self.tally.superseded += run.count - grown
+            for batch, ticket in kept.ended.get(cohort, ()):
+                batch.hand_over(lane, tenure.ledger, [ticket])
+        self.tally.superseded += run.count - grown - kept.waiting_more
         tenure.advance(run.next_offset, run.leader_epoch)
         self._update_saturated()
         return True
+
+    def _gather_delayed(self, batches: Iterable[Batch], now_s: float) -> None:
+        for each in batches:
+            grown = merge_batch(each, self._queue, self._tenures[each.partition], now_s)
+            self.tally.superseded += len(each.tickets) - grown
 
     def hold(self, partition: Partition, floor: int) -> int:
         """Hold an owned partition for something else than a change, such as a dead letter."""
@@ -141,6 +137,9 @@ class Relay:
 
     def seal(self, now_s: float, *, capacity: int, drain: bool = False) -> list[Flush]:
         """Close windows that are due, oldest first, as many as there is capacity for."""
+        if self.delayed:  # Memory and a stop are worth more than a flap.
+            until_s = math.inf if drain or self._saturated else now_s
+            self._gather_delayed(self.delayed.take_due(until_s), now_s)
         if capacity <= 0 or not self.lease.fresh(now_s):
             return []
         flushes: list[Flush] = []
@@ -157,6 +156,7 @@ class Relay:
         if not self.lease.fresh(now_s):
             return []
         wanted = set(partitions)
+        self._gather_delayed(self.delayed.take_of(lambda batch: batch.partition in wanted), now_s)
         heads = [w for w in self._queue.heads() if not wanted.isdisjoint(w.lanes)]
         return [f for w in heads if (f := self._seal_window(w, now_s)) is not None]
 
@@ -185,14 +185,14 @@ class Relay:
         flush = Flush(next(self._ids), cohort, name, lanes, changes, opened_at_s)
         self._flights[flush.id] = flush
         self._flight_of[cohort] = flush.id
-        self._flight_cost += _cost(flush)
+        self._flight_cost += cost_of(flush.lanes)
         return flush
 
     def complete(self, outcome: Outcome, now_s: float) -> None:
         """A flush has ended: release its holds, and put back what an abandoned one has left."""
         flush = self._flights.pop(outcome.flush_id)
         del self._flight_of[flush.cohort]
-        self._flight_cost -= _cost(flush)
+        self._flight_cost -= cost_of(flush.lanes)
         self._settling.add(flush.cohort, outcome.listed, now_s)
         for lane in flush.lanes:
             tenure = self._tenures.get(lane.partition)
@@ -202,16 +202,18 @@ class Relay:
                 tenure.settle_until(listed.until_s)
             if not tenure.ledger.holds(lane.ticket):
                 continue  # Given up since: its next owner replays it.
-            ticket = self._put_back(flush.cohort, lane, outcome.left)
+            ticket = self._put_back(flush.cohort, lane, outcome.left, now_s)
             if ticket is not None:
                 tenure.ledger.release(ticket)
         self._update_saturated()
 
-    def _put_back(self, cohort: str, lane: Lane, left: Changes) -> int | None:
+    def _put_back(self, cohort: str, lane: Lane, left: Changes, now_s: float) -> int | None:
         """Return the hold that has become needless: the lane's own, where nothing is left of it."""
         if not left:
             return lane.ticket
         mine = {m: add for m, add in lane.changes.items() if left.get(m) is add}
+        # What has not left yet is replaced at once, as when a removal comes.
+        self._gather_delayed(self.delayed.take_newer(lane.partition, cohort, mine), now_s)
         return self._queue.put_back(cohort, lane, mine) if mine else lane.ticket
 
     # What is committed.
@@ -235,7 +237,7 @@ class Relay:
     @property
     def pending(self) -> int:
         """Changes in open windows and in flight, lanes weighed in: the measure of back-pressure."""
-        return self._queue.cost + self._flight_cost
+        return self._queue.cost + self._flight_cost + self.delayed.cost
 
     @property
     def in_flight(self) -> Mapping[int, Flush]:
@@ -294,7 +296,3 @@ class Relay:
         ids = {self._flights[i].cohort: i for i in flush_ids if i in self._flights}
         heads = (w for w in self._queue.heads() if w.cohort in ids)
         return [ids[w.cohort] for w in heads if self._ready(w, now_s)]
-
-
-def _cost(flush: Flush) -> int:
-    return sum(len(lane.changes) for lane in flush.lanes) + LANE_COST * len(flush.lanes)

@@ -11,10 +11,24 @@ from daemon.core.model import Changes, Lane, Member, Partition
 LANE_COST = 6
 
 
+def cost_of(lanes: Sequence[Lane]) -> int:
+    """Return what sealed lanes weigh against the limit on pending changes."""
+    return sum(len(lane.changes) for lane in lanes) + LANE_COST * len(lanes)
+
+
 class OpenLane:
     """The part of an open window that came from one partition, with its ticket."""
 
-    __slots__ = ("changes", "event_time_s", "floor", "opened_at_s", "partition", "ticket", "top")
+    __slots__ = (
+        "begin",
+        "changes",
+        "event_time_s",
+        "floor",
+        "opened_at_s",
+        "partition",
+        "ticket",
+        "top",
+    )
 
     def __init__(self, partition: Partition, ticket: int, opened_at_s: float) -> None:
         self.partition = partition
@@ -24,6 +38,13 @@ class OpenLane:
         self.top = 0
         self.event_time_s: float | None = None
         self.floor = 0
+        self.begin = 0  # Where its records begin; the hold that it took over may be older.
+
+    def take_over(self, ticket: int, floor: int) -> int:
+        """Take a second hold: keep the older one, which covers both, and return the needless."""
+        needless = max(self.ticket, ticket)
+        self.ticket, self.floor = min(self.ticket, ticket), min(self.floor, floor)
+        return needless
 
     def seal(self) -> Lane:
         """Return it as it is now; the changes are handed over, never copied."""
@@ -64,7 +85,7 @@ class Window:
         return grown
 
     def put_back(self, lane: Lane, changes: Changes) -> int | None:
-        """Put what was not accepted of a sealed lane under newer changes, with its older hold.
+        """Put what was not accepted of a sealed lane under newer changes, with the older hold.
 
         Return the ticket that is now needless, if there is one: the older hold covers both.
         """
@@ -73,7 +94,7 @@ class Window:
         older.changes = changes
         older.top = lane.top
         older.event_time_s = lane.event_time_s
-        older.floor = lane.floor
+        older.floor = older.begin = lane.floor
         self.lanes[lane.partition] = older
         self.opened_at_s = min(self.opened_at_s, lane.opened_at_s)
         self.members += len(changes)
@@ -83,7 +104,7 @@ class Window:
         changes.update(newer.changes)
         self.members += len(changes)
         older.top = max(older.top, newer.top)
-        return newer.ticket
+        return older.take_over(newer.ticket, newer.floor)  # It may hold a removal that waited.
 
     def take(self, partitions: Iterable[Partition]) -> tuple[Lane, ...]:
         """Seal and remove these lanes, oldest first."""

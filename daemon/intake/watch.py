@@ -194,6 +194,7 @@ class IntakeWatch:
         )
         saturated = ["saturated"] if view.saturated else []
         metrics.publish_blocked("intake", [*view.holds, *saturated])
+        metrics.removals_delayed.set(len(self._intake.relay.delayed))
         metrics.last_poll.set(view.last_poll_unix_s or 0.0)
 
     # Standing still.

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from daemon.core.lease import Lease
 from daemon.core.model import Partition
-from daemon.core.relay import Relay, RelayRules
+from daemon.core.relay import Relay
+from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
 from daemon.intake.committer import Committer
 from daemon.intake.ports import Ports

@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from daemon.core.lease import Lease
 from daemon.core.model import Alias, ChangeSet, Device, Outcome, Partition, Refusal
-from daemon.core.relay import Relay, RelayRules
+from daemon.core.relay import Relay
+from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
 from daemon.intake.dead_letters import DeadLetters
 from daemon.intake.letters import RATIO_RECORDS, Letters, Ratio

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from daemon.core.lease import Lease
 from daemon.core.model import ChangeSet, Partition
-from daemon.core.relay import Relay, RelayRules
+from daemon.core.relay import Relay
+from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
 from daemon.errors import CohortdError
 from daemon.intake.complaints import Complaints

@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry
 from daemon.core.intent import TO_THE_END, Mark
 from daemon.core.lease import Lease
 from daemon.core.model import Partition
-from daemon.core.relay import Relay, RelayRules
+from daemon.core.relay import Relay
+from daemon.core.relay_rules import RelayRules
 from daemon.core.takeover import MADE_ANEW, Foreign, Parked
 from daemon.core.tenure import Start
 from daemon.errors import KafkaUnavailable

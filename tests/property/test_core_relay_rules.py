@@ -15,7 +15,8 @@ from daemon.core.intent import TO_THE_END, Intent
 from daemon.core.lease import Lease
 from daemon.core.model import Changes, ChangeSet, Flush, Lane, Listed, Outcome, Partition
 from daemon.core.queue import WindowRules
-from daemon.core.relay import Relay, RelayRules
+from daemon.core.relay import Relay
+from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import END_OF_LOG, Start
 from tests.support.builders import P0, P1, P2
 from tests.support.relay_model import Log, Owned, last_of

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from daemon.core.model import Changes, Flush, Lane, Outcome, Partition
+from daemon.core.delayed import Batch, DelayedRemovals, Ended, Kept
+from daemon.core.ledger import PartitionLedger
+from daemon.core.model import Changes, ChangeSet, Flush, Lane, Member, Outcome, Partition
 from daemon.core.queue import WindowQueue
 from daemon.core.relay import Relay
 from daemon.core.window import OpenLane, Window
@@ -46,7 +48,9 @@ def _release_at_launch(
     return _LAUNCH(relay, cohort, lanes, changes)
 
 
-def _not_put_back(_relay: Relay, _cohort: str, lane: Lane, _left: Changes) -> int | None:
+def _not_put_back(
+    _relay: Relay, _cohort: str, lane: Lane, _left: Changes, _now_s: float
+) -> int | None:
     return lane.ticket
 
 
@@ -108,7 +112,37 @@ def _pause_the_old(consumer: Consumer, partitions: list[Partition]) -> None:
 _PAUSE = Consumer.pause
 
 
+def _not_ended(_delayed: DelayedRemovals, waiting: dict[Member, Batch], member: Member) -> Ended:
+    return Ended(waiting[member], waiting[member].tickets[member])
+
+
+def _kept_without_hold(
+    delayed: DelayedRemovals,
+    run: ChangeSet,
+    ledger: PartitionLedger,
+    queue: WindowQueue,
+    now_s: float,
+) -> Kept:
+    kept = _KEEP(delayed, run, ledger, queue, now_s)
+    for batch in delayed._line:
+        for ticket in batch.tickets.values():
+            ledger.release(ticket)
+    return kept
+
+
+_KEEP = DelayedRemovals.keep
+
+
+def _newer_hold_kept(lane: OpenLane, ticket: int, floor: int) -> int:
+    needless = min(lane.ticket, ticket)
+    lane.ticket, lane.floor = max(lane.ticket, ticket), max(lane.floor, floor)
+    return needless
+
+
 BUGS: dict[str, Bug] = {
+    "removal_not_cancelled": bug("rule 3, G1, G5", (DelayedRemovals, "_end", _not_ended)),
+    "removal_without_hold": bug("G2", (DelayedRemovals, "keep", _kept_without_hold)),
+    "newer_hold_kept": bug("G2", (OpenLane, "take_over", _newer_hold_kept)),
     "first_change_wins": bug("rule 3", (Window, "add", _first_change_wins)),
     "two_flushes_of_a_cohort": bug("G4, G5", (Relay, "_launch", _two_flushes)),
     "hold_released_at_launch": bug("G2", (Relay, "_launch", _release_at_launch)),

@@ -13,7 +13,8 @@ from daemon.core.lease import Lease, lease_length_s
 from daemon.core.model import Changes, Lane, Partition
 from daemon.core.pacer import Budget
 from daemon.core.queue import WindowRules
-from daemon.core.relay import Relay, RelayRules
+from daemon.core.relay import Relay
+from daemon.core.relay_rules import RelayRules
 from daemon.core.takeover import Destination
 from daemon.formats.decode import Decoder
 from daemon.intake.letters import Letters
@@ -52,8 +53,8 @@ class WatchedRelay(Relay):
     opened: Callable[[Partition, float], None]
     was_put_back: Callable[[], None]
 
-    def _put_back(self, cohort: str, lane: Lane, left: Changes) -> int | None:
-        needless = super()._put_back(cohort, lane, left)
+    def _put_back(self, cohort: str, lane: Lane, left: Changes, now_s: float) -> int | None:
+        needless = super()._put_back(cohort, lane, left, now_s)
         if needless != lane.ticket:
             self.was_put_back()
         return needless
@@ -102,7 +103,12 @@ def _relay(world: World, owner: Owner) -> Relay:
     limits = world.plan.limits
     length_s = lease_length_s(scenario.SESSION_S, scenario.HEARTBEAT_S, scenario.REQUEST_S)
     windows = WindowRules(limits.window_age_s, limits.window_changes)
-    rules = RelayRules(windows, pending_max=limits.pending_max, fingerprint=scenario.FINGERPRINT)
+    rules = RelayRules(
+        windows,
+        pending_max=limits.pending_max,
+        fingerprint=scenario.FINGERPRINT,
+        removal_delay_s=limits.removal_delay_s,
+    )
     relay = WatchedRelay(rules, Lease(length_s))
     relay.opened = owner.opened
     relay.was_put_back = functools.partial(world.sometimes, "put_back")

@@ -45,6 +45,7 @@ class Limits:
     window_members: int
     window_age_s: float
     window_changes: int
+    removal_delay_s: float
     poll_max: int
     slots: int
     per_hour: float
@@ -114,6 +115,7 @@ def _limits(rng: random.Random, *, calm: bool) -> Limits:
         window_members=16_000 if calm else rng.choice((3, 8, 16_000)),
         window_age_s=rng.choice((0.0, 0.5, 2.0)),
         window_changes=rng.choice((2, 6, 1_000)),
+        removal_delay_s=rng.choice((0.0, 0.0, 0.7, 4.0)),
         # Memory may be exceeded by one poll: small ones show whether anything is paused at all.
         poll_max=rng.choice((1, 1, 3, 10) if tight else (1, 3, 10, 50)),
         slots=rng.randint(1, 6),

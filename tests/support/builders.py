@@ -9,7 +9,8 @@ from daemon.core.intent import Intent
 from daemon.core.lease import Lease
 from daemon.core.model import Changes, ChangeSet, Flush, Lane, Outcome, Partition
 from daemon.core.queue import WindowRules
-from daemon.core.relay import Relay, RelayRules
+from daemon.core.relay import Relay
+from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
 from daemon.core.verdict import Answer, Quota, Sent, Verdict
 

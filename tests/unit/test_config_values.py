@@ -65,7 +65,7 @@ _BAD: list[tuple[str, object, str]] = [
     ("window.max_changes", 16_001, "at most 16000"),
     ("window.max_changes", 1.5, "whole number"),
     ("window.max_changes", True, "must be a number"),
-    ("window.removal_delay", "5s", "not available in this version"),
+    ("window.removal_delay", "11m", "must be from 0s to 10m"),
     ("delivery.requests_per_hour", 0, "at least 1"),
     ("delivery.reserve", 1, "at most 0.99"),
     ("delivery.reserve", -0.1, "at least 0"),

@@ -139,10 +139,10 @@ def test_what_is_put_back_joins_the_head_and_names_the_hold_it_replaces() -> Non
     queue = _queue()
     window = _gather(queue, "gold", 5.0, {"ann": False})
 
-    needless = queue.put_back("gold", lane_of({}, ticket=9), {"ann": True, "bob": True})
+    needless = queue.put_back("gold", lane_of({}, ticket=0), {"ann": True, "bob": True})
 
     assert needless == 1
-    assert window.lanes[P0].ticket == 9
+    assert window.lanes[P0].ticket == 0
     assert window.lanes[P0].changes == {"ann": False, "bob": True}
     assert queue.cost == 2 + 6
 

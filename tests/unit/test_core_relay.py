@@ -6,7 +6,8 @@ import pytest
 
 from daemon.core.lease import Lease
 from daemon.core.model import Listed, Outcome, Refusal
-from daemon.core.relay import Relay, RelayRules
+from daemon.core.relay import Relay
+from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
 from tests.support.builders import (
     P0,
