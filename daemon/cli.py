@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -39,6 +40,19 @@ ConfigFiles = Annotated[
     list[Path],
     typer.Option("--config", "-c", help="A configuration file; given again, later files win."),
 ]
+
+
+class Until(StrEnum):
+    """Where a plan ends."""
+
+    LATEST = "latest"
+
+
+class PlanForm(StrEnum):
+    """How a plan is printed."""
+
+    TABLE = "table"
+    JSON = "json"
 
 
 class _State:
@@ -111,6 +125,30 @@ def check(
     from daemon.tools import check as tool  # noqa: PLC0415
 
     raise typer.Exit(tool.run(settings, online=online))
+
+
+@app.command()
+def plan(
+    *,
+    config: ConfigFiles,
+    until: Annotated[  # The only one there is, named so that a script can be plain about it.
+        Until, typer.Option("--until", help="Where to stop reading.")
+    ] = Until.LATEST,
+    cohort: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Only cohorts whose id matches.")
+    ] = None,
+    form: Annotated[PlanForm, typer.Option("--format", help="How to print it.")] = PlanForm.TABLE,
+    show_ids: Annotated[
+        bool, typer.Option("--show-ids", help="Show whom it is about, too.")
+    ] = False,
+) -> None:
+    """Say what run would do with what waits; nothing is sent, committed or joined."""
+    assert until is Until.LATEST
+    settings = _load(config)
+    from daemon.tools import plan as tool  # noqa: PLC0415
+
+    options = tool.PlanOptions(cohort, form is PlanForm.JSON, show_ids)
+    raise typer.Exit(tool.run(settings, options))
 
 
 @app.command()
