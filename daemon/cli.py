@@ -119,12 +119,16 @@ def check(
     online: Annotated[
         bool, typer.Option("--online", help="Also ask Kafka and Braze, changing nothing.")
     ] = False,
+    keys: Annotated[
+        bool,
+        typer.Option("--keys", help="Also read whole topics: is each member in one partition?"),
+    ] = False,
 ) -> None:
     """Validate the configuration and print what it amounts to."""
     settings = _load(config)
     from daemon.tools import check as tool  # noqa: PLC0415
 
-    raise typer.Exit(tool.run(settings, online=online))
+    raise typer.Exit(tool.run(settings, online=online, keys=keys))
 
 
 @app.command()
