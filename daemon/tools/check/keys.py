@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from confluent_kafka import KafkaException
+
 from daemon.assembly import decoder_of
 from daemon.config.settings import Settings
 from daemon.core.model import Partition
 from daemon.errors import CohortdError
 from daemon.formats.decode import Decoder
+from daemon.kafka.client_errors import describe, error_of
 from daemon.kafka.records import Run
+from daemon.tools.check.cluster import Cluster, NoAnswer
 from daemon.tools.check.finding import Finding, Group, count, note, ok, problem
-from daemon.tools.log.asking import asking
 from daemon.tools.log.progress import Progress
 from daemon.tools.log.scan import Scan, Stretch, batches
 from daemon.tools.log.strays import HASHES_MAX, Found, Place, Stray, Strays
@@ -30,11 +33,19 @@ TITLE = "Keys: every change of the topics, by member and partition"
 
 
 def look_at_keys(settings: Settings, hashes_max: int = HASHES_MAX) -> list[Group]:
-    """Read every input's topics from the first record to the end.
+    """Read every input's topics from the first record to the end; see `Strays` for the memory."""
+    try:
+        findings = _look(settings, hashes_max)
+    except NoAnswer as answer:
+        findings = list(answer.findings)
+    except KafkaException as exception:
+        remedy = "see whether the brokers are well, and try again"
+        findings = [problem("Kafka", describe(error_of(exception)), remedy)]
+    return [Group(TITLE, tuple(findings))]
 
-    Raise CohortdError where Kafka does not answer. Memory is bounded, see `Strays`.
-    """
-    with asking(settings, {}) as cluster:
+
+def _look(settings: Settings, hashes_max: int) -> list[Finding]:
+    with Cluster(settings, {}) as cluster:
         counts, missing = find_topics(cluster, settings)
         findings = [
             problem("inputs", f"topic {told} can't be read", "correct inputs, or create it")
@@ -43,15 +54,14 @@ def look_at_keys(settings: Settings, hashes_max: int = HASHES_MAX) -> list[Group
         partitions = [Partition(t, number) for t in sorted(counts) for number in range(counts[t])]
         ranges = cluster.ranges(partitions) if partitions else {}
         stretches = [Stretch(partition, *ranges[partition]) for partition in partitions]
-        look = _Look(Scan(cluster.consumer), decoder_of(settings), hashes_max)
+        look = _Reading(Scan(cluster.consumer), decoder_of(settings), hashes_max)
         look.read(stretches)
         found = look.strays.find()
         places = [look.pinpoint(example, ranges) for example in found.examples]
-    findings += _told(found, places, look)
-    return [Group(TITLE, tuple(findings))]
+    return [*findings, *_told(found, places, look)]
 
 
-class _Look:
+class _Reading:
     """The reading, and what it has met."""
 
     def __init__(self, scan: Scan, decoder_of: Callable[[str], Decoder], hashes_max: int) -> None:
@@ -95,7 +105,7 @@ class _Look:
         raise CohortdError(f"{place.partition}: the log has changed while it was read; try again")
 
 
-def _told(found: Found, places: list[str], look: _Look) -> Iterator[Finding]:
+def _told(found: Found, places: list[str], look: _Reading) -> Iterator[Finding]:
     part = "" if found.one_in == 1 else f" looked at, one in {found.one_in}, for want of memory"
     read = f"{count(look.records, 'record')} read, {count(found.members, 'member')}{part}"
     if found.strays:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, TopicCollection
 
 from daemon.config.settings import Settings
-from daemon.tools.check.cluster import Cluster
+
+if TYPE_CHECKING:
+    from daemon.tools.check.cluster import Cluster
 
 
 def find_topics(cluster: Cluster, settings: Settings) -> tuple[dict[str, int], list[str]]:
