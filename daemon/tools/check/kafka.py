@@ -47,4 +47,4 @@ def _ask(
     ranges = cluster.ranges(partitions) if partitions else {}
     findings += look_at_group(cluster, settings, ranges)
     if ranges:
-        sampled += look_at_records(cluster, settings, ranges)
+        sampled += look_at_records(cluster, settings, ranges, topics.compacted)
