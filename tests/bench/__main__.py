@@ -3,6 +3,7 @@
     python -m tests.bench [flat hot debezium] [--events N] [--rounds N] [--seed N]
     python -m tests.bench --latency [--rate N] [--seconds N]
     python -m tests.bench --profile [workload]
+    python -m tests.bench --plan [flat hot debezium] [--events N]
 
 Exit code 1 when a final state at the simulator was not the fold of the log.
 """
@@ -16,7 +17,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import latency, profiled
+from tests.bench import latency, planned, profiled
 from tests.bench.daemon_run import QUOTA, Setup, drain, start_cost
 from tests.bench.logs import PARTITIONS, Log, kafka, new_topic, write_log
 from tests.bench.measured import Measured, Usage, warm_up
@@ -39,6 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--profile", action="store_true", help="show where the daemon's CPU goes")
     parser.add_argument("--resume", action="store_true", help="with --profile: no replay barrier")
     parser.add_argument("--latency", action="store_true", help="pace events and time each of them")
+    parser.add_argument("--plan", action="store_true", help="hold `cohortd plan` against `run`")
     parser.add_argument("--rate", type=int, default=5_000, help="with --latency: events a second")
     parser.add_argument("--seconds", type=int, default=15, help="with --latency")
     chosen = parser.parse_args()
@@ -56,6 +58,10 @@ def main() -> int:
         with kafka(folder) as bootstrap:
             if chosen.latency:
                 return latency.run(folder, bootstrap, chosen.rate, chosen.seconds)
+            if chosen.plan:
+                setup = Setup(folder, bootstrap, "", {}, requests_per_hour=chosen.requests_per_hour)
+                names = chosen.workloads or list(WORKLOADS)
+                return planned.run(setup, names, chosen.events, chosen.seed)
             return _drain_all(folder, bootstrap, chosen)
 
 
