@@ -22,11 +22,11 @@ dev_stamp := $(VENV)/.dev-$(place)
 
 fast_tests := $(wildcard tests/unit tests/property)
 fleet_tests := $(wildcard tests/fault/test_fleet*.py)
-slow_tests := tests/simulation tests/component tests/contract tests/integration
+slow_tests := tests/simulation tests/component tests/contract tests/integration tests/pipelines
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test demo bench sim canaries soak torture format lock wheel clean \
+.PHONY: help setup check test demo bench sim canaries soak torture format lock schemas wheel clean \
 	_format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
@@ -113,9 +113,10 @@ _fleets: setup
 
 torture: setup  ## Hundreds of kills, restarts, freezes and rebalances: some hours.
 	@FAULT_KILLS=100 FAULT_ROUNDS=100 FAULT_ZOMBIES=50 FAULT_REBALANCES=500 BROKER_KILLS=50 \
-		FREEZE_S=60 OUTAGE_S=1800 COHORTD_TEST_SILENT_S=60 MATRIX_SEEDS=20 LOST_ANSWERS=1000 \
+		FREEZE_S=60 COHORTD_TEST_SILENT_S=60 MATRIX_SEEDS=20 LOST_ANSWERS=1000 \
 		HUNG_TRANSACTION_S=90 WIRE_RECORDS=6000 \
-		$(py) -m pytest -q -s tests/fault tests/component/test_daemon_outage.py $(ARGS)
+		$(py) -m pytest -q -s tests/fault $(ARGS)
+	@$(py) -m tests.bench --outage --rate 1000 --seconds 1800
 
 sim: setup  ## The seeded simulation of the core: SEEDS=n worlds.
 	@$(py) -m tests.simulation --seeds $(SEEDS) $(ARGS)
@@ -137,6 +138,10 @@ format: setup  ## Put format, and what lint can mend, right.
 # Universal: one file serves every supported Python and platform. Pins stay unless UPGRADE is set.
 lock_one = $(py) -m uv pip compile --quiet --system-certs --generate-hashes --no-emit-index-url --universal \
 	--python-version 3.11 --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+schemas: setup  ## Make the configuration's schema anew, from the settings and their page.
+	@$(py) scripts/config_schema.py > schemas/configuration.schema.new
+	@mv schemas/configuration.schema.new schemas/configuration.schema.json
 
 lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer versions).
 	@$(lock_one) -o requirements/run.txt pyproject.toml

@@ -95,6 +95,8 @@ class Daemon:
             config=self._settings.config_hash,
         )
         parts.surveyor.start()
+        if parts.librarian is not None:
+            parts.librarian.start()
         intake.start()
         anything: list[asyncio.Future[Any]] = [over, parts.dispatcher.crashed, *chores]
         await asyncio.wait(anything, return_when=asyncio.FIRST_COMPLETED)
@@ -103,6 +105,8 @@ class Daemon:
             intake.stop(clocks.now_s())
             await asyncio.wait([over], timeout=self._settings.delivery.request_timeout)
         parts.surveyor.stop()
+        if parts.librarian is not None:
+            parts.librarian.stop()
         for chore in chores:
             chore.cancel()
         await parts.dispatcher.close(self._settings.delivery.request_timeout)

@@ -18,6 +18,8 @@ from daemon.braze.dispatcher import Dispatcher
 from daemon.braze.watch import DeliveryWatch
 from daemon.config.inputs import InputSettings
 from daemon.config.kafka_properties import text_of
+from daemon.config.registry import RegistrySettings
+from daemon.config.secrets import Secret
 from daemon.config.settings import Settings, client_properties
 from daemon.core.backoff import Backoff
 from daemon.core.delivery import Delivery, DeliveryRules
@@ -26,6 +28,9 @@ from daemon.core.pacer import Budget
 from daemon.core.queue import WindowRules
 from daemon.core.relay import Relay, RelayRules
 from daemon.core.takeover import Destination
+from daemon.formats.avro import Schemas
+from daemon.formats.avro_schema import WriterSchema, read_schema
+from daemon.formats.changes import RejectError
 from daemon.formats.decode import Decoder
 from daemon.formats.decoders import compile_input
 from daemon.intake.dead_letters import DeadLetters
@@ -37,10 +42,14 @@ from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.kafka.consumer import KafkaConsumer
 from daemon.kafka.login import PASSWORD, USER, Login
 from daemon.kafka.outbox import Outbox
+from daemon.kafka.records import Reason
 from daemon.kafka.surveyor import Surveyor
 from daemon.line import ThreadLine
 from daemon.logs import get_logger, librdkafka_logger
 from daemon.metrics import CohortLabels, Metrics
+from daemon.registry.client import Address, Found, RegistryClient
+from daemon.registry.client import Credentials as RegistryCredentials
+from daemon.registry.library import AskingLibrary, Librarian, Library
 from daemon.status import Board, DaemonView
 
 
@@ -55,6 +64,7 @@ class Parts:
     dispatcher: Dispatcher
     consumer: KafkaConsumer
     surveyor: Surveyor
+    librarian: Librarian[WriterSchema] | None
     intake: Intake
     intake_watch: IntakeWatch
 
@@ -85,8 +95,9 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
     surveyor = Surveyor(
         _member_properties(settings), _topics(settings), clocks.now_s, _login(settings)
     )
-    ports = Ports(consumer, line, clocks.now_s, metrics, beat, surveyor, line.outlook)
-    intake = _intake(settings, ports, starts)
+    library = schema_library(settings)
+    ports = Ports(consumer, line, clocks.now_s, metrics, beat, surveyor, library, line.outlook)
+    intake = _intake(settings, ports, starts, library)
     intake_watch = IntakeWatch(intake, ports, clocks.unix_s, watch_rules(settings))
     return Parts(
         metrics,
@@ -96,6 +107,7 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
         dispatcher,
         consumer,
         surveyor,
+        None if library is None else Librarian(library),
         intake,
         intake_watch,
     )
@@ -142,17 +154,59 @@ def watch_rules(settings: Settings) -> WatchRules:
     )
 
 
-def decoder_of(settings: Settings) -> Callable[[str], Decoder]:
-    """Return a function from a topic to the decoder of the input it belongs to."""
+def decoder_of(settings: Settings, schemas: Schemas | None = None) -> Callable[[str], Decoder]:
+    """Return a function from a topic to the decoder of the input it belongs to.
+
+    `schemas` are the writers' schemas; without them whoever decodes waits for the registry.
+    """
     selection = settings.selection()
     whole = settings.cohorts.include == ("*",) and not settings.cohorts.exclude
     selected = None if whole else selection.cohort_selected
-    compiled = [(entry, compile_input(entry, selected)) for entry in settings.inputs]
+    if schemas is None and (library := schema_library(settings)) is not None:
+        schemas = AskingLibrary(library)
+    compiled = [(entry, compile_input(entry, selected, schemas)) for entry in settings.inputs]
 
     def find(topic: str) -> Decoder:
-        return next(decoder for entry, decoder in compiled if _takes(entry, topic))
+        return next(decoder for entry, decoder in compiled if takes(entry, topic))
 
     return find
+
+
+def registry_client(registry: RegistrySettings) -> RegistryClient:
+    """Return what asks the schema registry; the credentials are read anew for each question."""
+    certificate = None
+    if registry.certificate_file is not None and registry.key_file is not None:
+        certificate = str(registry.certificate_file), str(registry.key_file)
+    address = Address(
+        registry.url,
+        ca_file=str(registry.ca_file) if registry.ca_file else None,
+        certificate=certificate,
+        proxy=registry.proxy,
+    )
+
+    def value(secret: Secret | None) -> str | None:
+        return None if secret is None else secret.reveal()
+
+    def credentials() -> RegistryCredentials:
+        return RegistryCredentials(
+            value(registry.username), value(registry.password), value(registry.bearer_token)
+        )
+
+    return RegistryClient(address, credentials)
+
+
+def schema_library(settings: Settings) -> Library[WriterSchema] | None:
+    """Return where writers' schemas are known, None where no input needs any."""
+    if settings.schema_registry is None or not any(i.needs_registry for i in settings.inputs):
+        return None
+    return Library(registry_client(settings.schema_registry), _compile_schema)
+
+
+def _compile_schema(found: Found) -> WriterSchema:
+    if found.kind != "AVRO":
+        detail = f"it is of type {found.kind}, and this input is read as Avro"
+        raise RejectError(Reason.REFUSED_SCHEMA, detail)
+    return read_schema(found.text, found.references)
 
 
 def braze_slot(settings: Settings) -> BrazeClient:
@@ -177,7 +231,8 @@ def _slots(settings: Settings) -> list[BrazeClient]:
     return [braze_slot(settings) for _ in range(settings.delivery.max_in_flight)]
 
 
-def _takes(entry: InputSettings, topic: str) -> bool:
+def takes(entry: InputSettings, topic: str) -> bool:
+    """Tell whether an input reads a topic."""
     if entry.topic is not None:
         return entry.topic == topic
     return entry.pattern is not None and re.fullmatch(entry.pattern, topic) is not None
@@ -224,7 +279,7 @@ def _consumer(settings: Settings) -> KafkaConsumer:
     )
 
 
-def _intake(settings: Settings, ports: Ports, starts: Starts) -> Intake:
+def _intake(settings: Settings, ports: Ports, starts: Starts, schemas: Schemas | None) -> Intake:
     relay = Relay(relay_rules(settings), Lease(settings.lease_s or 0.0))
     topic = settings.dead_letter.topic
     properties = client_properties(settings, "producer")
@@ -234,4 +289,4 @@ def _intake(settings: Settings, ports: Ports, starts: Starts) -> Intake:
         request_s=settings.delivery.request_timeout,
         max_reject_ratio=settings.dead_letter.max_ratio,
     )
-    return Intake(rules, ports, relay, letters, starts, decoder_of(settings))
+    return Intake(rules, ports, relay, letters, starts, decoder_of(settings, schemas))

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from daemon.errors import CohortdError, SettingsError
+from daemon.tools.dlq.cli import dlq_app
 from daemon.tools.offsets.cli import offsets_app
+from daemon.tools.schema.cli import schema_app
 
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
@@ -35,6 +37,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(offsets_app, name="offsets")
+app.add_typer(dlq_app, name="dlq")
+app.add_typer(schema_app, name="schema")
 
 ConfigFiles = Annotated[
     list[Path],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 from urllib.parse import quote as percent_encode
 
@@ -135,16 +135,18 @@ class BrazeClient:
             )
         except httpx.LocalProtocolError:  # We broke HTTP's rules: a bug.
             raise
-        except httpx.TransportError as error:
-            unquotable = self._unquotable(credentials, update)
-            return read_failure(error, sent=attempt.sent, unquotable=unquotable)
-        except OSError as error:  # The machine is short of something, such as file descriptors.
-            unquotable = self._unquotable(credentials, update)
-            failure = httpx.ConnectError(str(error))
-            return read_failure(failure, sent=attempt.sent, unquotable=unquotable)
+        except (httpx.TransportError, OSError) as error:
+            if not isinstance(error, httpx.TransportError):
+                # The machine is short of something, such as file descriptors.
+                error = httpx.ConnectError(str(error))
+            answer = read_failure(
+                error, sent=attempt.sent, unquotable=self._unquotable(credentials, update)
+            )
+        else:
+            answer = read_answer(heard, self._unquotable(credentials, update))
         finally:
             self._busy = False
-        return read_answer(heard, self._unquotable(credentials, update))
+        return replace(answer, late=True) if attempt.late else answer
 
     async def _exchange(self, request: httpx.Request, attempt: Attempt) -> Heard:
         response = await self._transport.handle_async_request(request)

@@ -61,7 +61,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
         """Return the answer's head; its stream has the raw body and must be closed."""
         attempt = request.extensions[ATTEMPT]
         assert isinstance(attempt, Attempt)
-        attempt.sent = attempt.early = False
+        attempt.sent = attempt.early = attempt.late = False
         self._backend.attempt = attempt
         core = httpcore.Request(
             method=request.method,

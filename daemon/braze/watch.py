@@ -66,6 +66,9 @@ class DeliveryWatch:
         counts.name = attempt.name
         counts.last_answer = f"{answer.status} {answer.reason}" if answer.status else answer.reason
         self._note_quota(answer)
+        if answer.late:
+            self._metrics.late_requests.inc()
+            self._log.error(event.REQUEST_LATE, cohort=attempt.cohort, seconds=round(seconds, 3))
         if answer.verdict is Verdict.ACCEPTED:
             self._accepted(attempt, answer, counts)
         else:

@@ -43,6 +43,7 @@ class Attempt:
     sent: bool = True
     # Did the answer end while a part of the request was still ours? Nobody can have read that.
     early: bool = False
+    late: bool = False  # Was the deadline over when the write returned? A zombie may have sent it.
 
 
 class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
@@ -235,6 +236,7 @@ class WireBackend(httpcore.AsyncNetworkBackend):
         assert self.attempt is not None
         if self._tls_host is None or host_verified == self._tls_host:
             self.attempt.sent = True
+            self.attempt.late = self.left_s() <= 0
 
     def note_heard(self, *, early: bool) -> None:
         """Bytes of the answer came; the last of them decide whether it was early."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -29,17 +29,38 @@ def _check_endpoint(text: str | None) -> str | None:
     return None if text is None else str(parse_url(text))
 
 
-def _check_proxy(text: str | None) -> str | None:
+def check_proxy(text: str | None) -> str | None:
+    """Accept the address of a proxy, without a password in it."""
     return None if text is None else str(parse_url(text, http_anywhere=True))
 
 
-def _check_ca(path: Path | None) -> Path | None:
+def check_ca(path: Path | None) -> Path | None:
+    """Accept a file of PEM certificates."""
     if check_readable(path) is not None:
         try:
             ssl.create_default_context(cafile=path)
         except (ssl.SSLError, OSError, ValueError):
             raise ValueError("the file has no PEM certificates in it") from None
     return path
+
+
+def secrets_from_files(full: dict[str, object], keys: Iterable[str]) -> dict[str, object]:
+    """Put the paths of `…_file` in the place of the secrets that they hold."""
+    for key in keys:
+        path, literal = full.get(f"{key}_file"), full.get(key)
+        if literal is None:
+            full.pop(key, None)
+        if isinstance(path, str | Path):
+            full[key] = Path(path) if literal is None else _Twice()
+    return full
+
+
+def check_secret_once(value: object) -> object:
+    """Refuse a secret that is given in both ways."""
+    if isinstance(value, _Twice):
+        words = "is given both literally and by its file; keep one"
+        raise PydanticCustomError("secret_twice", "{words}", {"words": words})
+    return value
 
 
 class BrazeSettings(Noted):
@@ -55,8 +76,8 @@ class BrazeSettings(Noted):
     partner_api_key_file: Path | None = None
     data_import_key: Secret
     data_import_key_file: Path | None = None
-    ca_file: Annotated[Path | None, AfterValidator(_check_ca)] = None
-    proxy: Annotated[str | None, AfterValidator(_check_proxy)] = None
+    ca_file: Annotated[Path | None, AfterValidator(check_ca)] = None
+    proxy: Annotated[str | None, AfterValidator(check_proxy)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -64,13 +85,7 @@ class BrazeSettings(Noted):
         """Take the keys from their files, and the workspace's name from the partner's."""
         if not isinstance(raw, Mapping):
             return raw
-        full = dict(raw)
-        for key in KEYS:
-            path, literal = full.get(f"{key}_file"), full.get(key)
-            if literal is None:
-                full.pop(key, None)
-            if isinstance(path, str | Path):
-                full[key] = Path(path) if literal is None else _Twice()
+        full = secrets_from_files(dict(raw), KEYS)
         if full.get("workspace") is None:
             full.pop("workspace", None)
             partner = full.get("partner")
@@ -81,10 +96,7 @@ class BrazeSettings(Noted):
     @field_validator(*KEYS, mode="before")
     @classmethod
     def _check_once(cls, value: object) -> object:
-        if isinstance(value, _Twice):
-            words = "is given both literally and by its file; keep one"
-            raise PydanticCustomError("secret_twice", "{words}", {"words": words})
-        return value
+        return check_secret_once(value)
 
     @field_validator("cluster")
     @classmethod

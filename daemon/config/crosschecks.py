@@ -5,12 +5,10 @@ A rule looks at valid values only and is skipped where one of them is missing or
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from daemon.config.braze import BrazeSettings
 from daemon.config.durations import duration_text
-from daemon.config.inputs import InputSettings
 from daemon.config.kafka_properties import PropertyValue, Unusable, text_of, vet_properties
 from daemon.config.noted import Noted, Unchecked, Values
 from daemon.config.sections import (
@@ -27,6 +25,7 @@ from daemon.config.timing import (
     Timing,
     read_timing,
 )
+from daemon.config.topic_rules import check_dead_letters, check_registry, check_topics
 from daemon.core.lease import MARGIN_S, SHORTEST_S, lease_length_s
 from daemon.core.pacer import SAFETY
 from daemon.core.sender import SEARCH_PAUSE_S
@@ -232,42 +231,6 @@ def _number(properties: dict[str, PropertyValue], name: str) -> int | None:
         return None  # Said of the property itself.
 
 
-def _check_topics(values: Values, top: type[Noted]) -> Iterator[Problem]:
-    """A topic in two inputs would be read in two ways; patterns are compared with names only."""
-    inputs: tuple[InputSettings, ...] = values.get(top, "inputs", tuple)
-    for second, later in enumerate(inputs):
-        for first, earlier in enumerate(inputs[:second]):
-            if _overlap(earlier, later):
-                key = "topic" if later.topic is not None else "pattern"
-                what = f"takes a topic that inputs[{first}] takes already"
-                yield Problem(f"inputs[{second}].{key}", what, "a topic stands in one input only")
-
-
-def _check_dead_letters(values: Values, top: type[Noted]) -> Iterator[Problem]:
-    topic = values.get(DeadLetterSettings, "topic", object)
-    if not isinstance(topic, str):
-        return
-    for number, each in enumerate(values.get(top, "inputs", tuple)):
-        if _takes(each, topic):
-            what = f"is read by inputs[{number}], so that a dead letter would be read again"
-            yield Problem("dead_letter.topic", what, "name another topic, or narrow the input")
-
-
-def _overlap(one: InputSettings, other: InputSettings) -> bool:
-    if one.pattern is not None and one.pattern == other.pattern:
-        return True
-    return any(
-        name is not None and _takes(taker, name)
-        for name, taker in ((one.topic, other), (other.topic, one))
-    )
-
-
-def _takes(each: InputSettings, topic: str) -> bool:
-    if each.pattern is not None:
-        return re.fullmatch(each.pattern, topic) is not None
-    return each.topic == topic
-
-
 def _timing(values: Values) -> Timing:
     session_s = values.get(KafkaSettings, "session_timeout", object)
     timing = read_timing(
@@ -291,6 +254,7 @@ _RULES: tuple[Callable[[Values, type[Noted]], Iterator[Problem]], ...] = (
     _check_memory,
     _check_patience,
     _check_address,
-    _check_topics,
-    _check_dead_letters,
+    check_topics,
+    check_dead_letters,
+    check_registry,
 )

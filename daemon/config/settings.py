@@ -25,6 +25,7 @@ from daemon.config.inputs import InputSettings
 from daemon.config.kafka_names import CONSUMER_ONLY, LIVE
 from daemon.config.kafka_properties import text_of
 from daemon.config.noted import Noted, Values
+from daemon.config.registry import SECRETS, RegistrySettings
 from daemon.config.secrets import Secret
 from daemon.config.sections import (
     AdminSettings,
@@ -35,7 +36,6 @@ from daemon.config.sections import (
     LogSettings,
     MemorySettings,
     MetricsSettings,
-    NotAvailable,
     ShutdownSettings,
     WindowSettings,
 )
@@ -83,7 +83,7 @@ class Settings(Noted):
         PlainValidator(parse_start, json_schema_input_type=str),
         PlainSerializer(_start_text, return_type=str),
     ]
-    schema_registry: NotAvailable = None
+    schema_registry: RegistrySettings | None = None
     braze: BrazeSettings
     cohorts: CohortsSettings = CohortsSettings()
     window: WindowSettings = WindowSettings()
@@ -138,6 +138,8 @@ class Settings(Noted):
     def secrets(self) -> tuple[Secret, ...]:
         """Return every secret: to refresh them, and to mask their values in a log."""
         found = [self.braze.partner_api_key, self.braze.data_import_key]
+        if self.schema_registry is not None:
+            found += self.schema_registry.secrets()
         if self.log.hash_key is not None:
             found.append(self.log.hash_key)
         found += [value for value in self.kafka.properties.values() if isinstance(value, Secret)]
@@ -190,6 +192,11 @@ def effective(settings: Settings) -> dict[str, object]:
     for key in KEYS:
         if braze[f"{key}_file"] is not None:
             del braze[key]  # It stands in the file; both together would be refused.
+    registry = shown["schema_registry"]
+    if isinstance(registry, dict):
+        for key in SECRETS:
+            if registry[f"{key}_file"] is not None:
+                del registry[key]
     return shown
 
 

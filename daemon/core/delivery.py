@@ -168,7 +168,10 @@ class Delivery:
         attempt = self._wire.pop(attempt_id)
         cohort_only = answer.reason == "not_found" and self.health.evidence(now_s)
         update = attempt.update is not None
+        was_out = self.health.out(now_s)
         self.health.heard(answer, now_s, update=update, cohort_only=cohort_only)
+        if was_out and not self.health.out(now_s):
+            self.lineup.end_backoffs(now_s)
         self._heed_quota(answer, now_s, unix_s)
         if not update:
             self.names.finished(attempt.cohort, attempt.name, answer.verdict, now_s)
@@ -234,6 +237,7 @@ class Delivery:
         if answer.sent is Sent.UNSENT and answer.reason == "reset" and sender.tries == 1:
             return  # An idle connection was closed under us: nothing was tried yet.
         delay_s = self._rules.backoff.delay_s(sender.tries, self._chance())
+        sender.waits_as_told = answer.retry_after_s is not None
         if answer.retry_after_s is not None:
             delay_s = max(delay_s, min(answer.retry_after_s, COOL_DOWN_S_MAX))
         sender.not_before_s = max(sender.not_before_s, now_s + delay_s)

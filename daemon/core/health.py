@@ -21,6 +21,11 @@ FRESH_PROBE_S = 1.0
 # An accepted update this close to a refusal shows that the refused member is the culprit (G12).
 EVIDENCE_S = 60.0
 
+# Why an attempt fails while nobody gets through, and no cohort is to blame.
+OUTAGE_TROUBLES = frozenset(
+    {"connect", "timeout", "reset", "truncated", "server_error", "request_timeout"}
+)
+
 # Retries that say nothing of Braze's health: it is up, and answers.
 _ALIVE = frozenset({"locked", "rate_limited"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping
 
-from daemon.core.health import HOLD_PROBE_S
+from daemon.core.health import HOLD_PROBE_S, OUTAGE_TROUBLES
 from daemon.core.sender import Sender
 
 
@@ -77,6 +77,14 @@ class Lineup:
         elif sender.culprits and not sender.wire:
             heapq.heappush(self._waiting, (_culprits_due_s(sender), flush_id))
         return False
+
+    def end_backoffs(self, now_s: float) -> None:
+        """Make ready who waits for an outage that is over; who has trouble of his own waits on."""
+        for flush_id, sender in self._senders.items():
+            if sender.trouble in OUTAGE_TROUBLES and sender.todo and not sender.waits_as_told:
+                sender.not_before_s = min(sender.not_before_s, now_s)
+                if not sender.abandoned:
+                    self._ready.setdefault(flush_id, sender)
 
     def next_due_s(self) -> float | None:
         """Return when the next one that waits is due."""

@@ -45,6 +45,7 @@ class Sender:
         self.tried = False
         self.tries = 0  # Failures in a row.
         self.not_before_s = -math.inf
+        self.waits_as_told = False  # Until then by Braze's own word, not by our guess.
         self.failing_since_s = math.inf  # Refused, locked or unknown since then.
         self.trouble = ""  # The reason of the last failure, while there is one.
         self._searching = False

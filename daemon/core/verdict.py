@@ -56,6 +56,7 @@ class Answer:
     quota: Quota = Quota()
     retry_after_s: float | None = None
     errors: int = 0  # Entries of `errors` in an accepted answer: counted, not fatal.
+    late: bool = False  # The request may have left after its deadline: no client can prevent that.
 
     @property
     def ambiguous(self) -> bool:

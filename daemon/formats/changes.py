@@ -26,6 +26,9 @@ class Ignored(StrEnum):
     SCHEMA_CHANGE = "schema_change"  # DDL.
     SIGNAL = "signal"  # The connector's own signalling table.
     RESOLVED = "resolved"  # A progress mark of CockroachDB.
+    CONDITION_NOT_MET = "condition_not_met"  # One of the input's `only_when`.
+    OP_IGNORED = "op_ignored"  # By the mapping's `op.ignore`.
+    OLD_IMAGE = "old_image"  # Of an update; by `old_images`, or since it was no membership.
     NOT_A_MEMBER = "not_a_member"  # `member_when` is false, and nobody is named.
     COHORT_NOT_SELECTED = "cohort_not_selected"  # By `cohorts.include` and `cohorts.exclude`.
 
@@ -45,6 +48,15 @@ class RejectError(Exception):
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+        self.detail = detail
+
+
+class HoldError(Exception):
+    """A record that can't be read yet: its writer's schema is not known. Try again later."""
+
+    def __init__(self, schema_id: int, detail: str) -> None:
+        super().__init__(detail)
+        self.schema_id = schema_id
         self.detail = detail
 
 

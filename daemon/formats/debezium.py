@@ -7,35 +7,30 @@ applied, the old one removed where it was another member or cohort.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from daemon.config.inputs import KeyEncoding
 from daemon.core.model import Member
+from daemon.formats.change_event import ChangeEvent, Opener, RowDecoder
 from daemon.formats.changes import Change, Ignored, Read, RejectError
-from daemon.formats.json_limits import DEPTH_MAX, check_limits, check_size, decode_json
+from daemon.formats.codec import Codec
 from daemon.formats.logical import time_s
 from daemon.formats.mapping import RowMapping
 from daemon.formats.values import Image, Source, walk
-from daemon.formats.wrapping import Side, SideTypes, Wrappings
+from daemon.formats.wrapping import Side
 from daemon.kafka.records import Reason, Record
 
 _DELETE_REMEDY = (
     "a delete names whom it removes only under REPLICA IDENTITY FULL, or where the mapping reads"
     " from the record's key"
 )
-_MONGODB = (
-    "an image that is a text (MongoDB) is not supported; put the connector's"
-    " ExtractNewDocumentState transform before the topic"
-)
-_NO_OP = (
-    "an envelope without op is not supported in this version; have the source write"
-    " Debezium's op (CockroachDB: enriched envelope)"
-)
 _NOT_CHANGE = "neither a change event nor another record of Debezium's"
-_FLATTENED = "a flattened record: the topic is written through ExtractNewRecordState; remove it"
+_FLATTENED = (
+    "a flattened record: format rows with preset debezium-flattened reads it;"
+    " or remove the transform ExtractNewRecordState"
+)
 _SIGNALS = frozenset(
     [
         "execute-snapshot",
@@ -51,70 +46,34 @@ _SIGNALS = frozenset(
 )
 _NOBODY = frozenset({Reason.MISSING_COHORT, Reason.MISSING_IDENTITY})
 _NOT_FOUND = _NOBODY | {Reason.MISSING_COLUMN}
-_NULL, _ABSENT = msgspec.Raw(b"null"), msgspec.Raw(b"")
-
-
-class AnyEnvelope(msgspec.Struct):
-    """The top of a record, whichever of the connector's kinds it is; images are not decoded."""
-
-    op: Any = msgspec.UNSET
-    before: msgspec.Raw = _NULL
-    after: msgspec.Raw = _NULL
-    source: msgspec.Raw = _NULL
-    schema: msgspec.Raw = _NULL
-    payload: msgspec.Raw = _ABSENT
 
 
 class Event(NamedTuple):
-    """A record taken out of its wrapping."""
+    """A change event, and the record it stands in."""
 
     topic: str
     record: Record
-    envelope: AnyEnvelope
-    types: SideTypes
-    text: bytes  # The envelope as it stands in the record.
-
-
-_top = msgspec.json.Decoder(AnyEnvelope)
-_any = msgspec.json.Decoder[Any]()
-
-
-class RowDecoder:
-    """Decodes some columns of an image and skips the others, whatever they hold."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = {f"c{at}": name for at, name in enumerate(dict.fromkeys(names))}
-        fields = [(field, Any, msgspec.UNSET) for field in self._names]
-        row = msgspec.defstruct("Row", fields, rename=self._names)
-        self._decoder = msgspec.json.Decoder(row)
-
-    def decode(self, text: bytes, place: str) -> dict[str, Any]:
-        """Return those of the columns that are there."""
-        row = decode_json(self._decoder, text, place)
-        columns = {name: getattr(row, field) for field, name in self._names.items()}
-        return {name: raw for name, raw in columns.items() if raw is not msgspec.UNSET}
+    change: ChangeEvent
+    op: str  # Its own; where it has none, the one its images tell.
+    told: bool  # Is it its own?
 
 
 class DebeziumReader:
     """Reads change events one by one; see `Reader`."""
 
-    def __init__(
-        self, mapping: RowMapping, key_encoding: KeyEncoding, wrappings: Wrappings
-    ) -> None:
+    def __init__(self, mapping: RowMapping, opener: Opener, keys: Codec) -> None:
         self._mapping = mapping
-        self._wrappings = wrappings
-        self._key_encoding: KeyEncoding = key_encoding
+        self._opener = opener
+        self._keys = keys
         self._deciding = RowDecoder(path[0] for path in mapping.columns)
         self._times = RowDecoder(path[0] for path in mapping.time_columns)
 
     def read(self, topic: str, record: Record) -> Read:
         """See `Reader`: an update that moved its row is two changes, the removal first."""
         event = self._open(topic, record)
-        if event is None:
-            return Ignored.TOMBSTONE
-        op = event.envelope.op
-        if op is msgspec.UNSET:
-            return _read_without_op(event.text)
+        if event is None or isinstance(event, Ignored):
+            return event or Ignored.TOMBSTONE
+        op = event.op
         if op == "m":
             return Ignored.MESSAGE
         if op == "t":
@@ -135,56 +94,36 @@ class DebeziumReader:
         """Return the mapped time, else when the source's database committed it."""
         try:
             event = self._open(topic, record)
-            if event is None:
+            if event is None or isinstance(event, Ignored):
                 return None
             if self._mapping.occurred_at is None:
-                committed = decode_json(_any, event.envelope.source, "source")
-                return time_s(walk(committed, ("ts_ms",)))
-            side: Side = "before" if event.envelope.op == "d" else "after"
+                return time_s(walk(event.change.source(), ("ts_ms",)))
+            side: Side = "before" if event.op == "d" else "after"
             source = self._source(event, side, self._times)
             return None if source is None else time_s(*self._mapping.occurred_at.raw(source))
         except RejectError:
             return None
 
-    def _open(self, topic: str, record: Record) -> Event | None:
-        """Take the record out of `{schema, payload}`; None where nothing is in it."""
+    def _open(self, topic: str, record: Record) -> Event | Ignored | None:
+        """Take the record out of its bytes; None where nothing is in it."""
         value = record.value()
-        if value is None:
+        change = None if value is None else self._opener.open(value)
+        if change is None:
             return None
-        check_size(value)
-        wrapping = self._wrappings.find(value)
-        text = None if wrapping is None else wrapping.payload_of(value)
-        if wrapping is not None and text is not None:
-            check_limits(text, depth_max=DEPTH_MAX - 1)
-            if text == b"null":
-                return None
-            try:
-                return Event(topic, record, _top.decode(text), wrapping.types, text)
-            except ValueError:  # Of msgspec, or of UTF-8.
-                pass  # Something stands behind the payload, or is wrong: the whole tells.
-        return self._open_whole(topic, record, value)
-
-    def _open_whole(self, topic: str, record: Record, value: bytes) -> Event | None:
-        check_limits(value)
-        envelope = decode_json(_top, value, "the value")
-        if envelope.op is not msgspec.UNSET or not bytes(envelope.payload):
-            return Event(topic, record, envelope, {}, value)
-        text = bytes(envelope.payload)
-        if text == b"null":
-            return None
-        types = self._wrappings.types_of(envelope.schema)
-        return Event(topic, record, decode_json(_top, text, "payload"), types, text)
+        if change.op is not msgspec.UNSET:
+            return Event(topic, record, change, change.op, told=True)
+        op = _op_of_images(change.whole())
+        return op if isinstance(op, Ignored) else Event(topic, record, change, op, told=False)
 
     def _source(self, event: Event, side: Side, decoder: RowDecoder | None = None) -> Source | None:
         """Return what the mapping reads one image from; None where the image is null."""
-        text = bytes(getattr(event.envelope, side))
-        if text == b"null":
+        columns = event.change.image(side, decoder or self._deciding)
+        if columns is None:
             return None
-        if text.startswith(b'"'):
-            raise RejectError(Reason.UNSUPPORTED, _MONGODB)
-        columns = (decoder or self._deciding).decode(text, side)
-        image = Image(columns, event.types.get(side, {}), deleted=event.envelope.op == "d")
-        return Source(event.topic, event.record, self._key_encoding, image)
+        # What fills a delete's unknown columns is Debezium's: others write the row as it was.
+        deleted = event.told and event.op == "d"
+        image = Image(columns, event.change.types(side), deleted=deleted)
+        return Source(event.topic, event.record, self._keys, image)
 
     def _read_delete(self, event: Event) -> Change:
         """Return the removal; the old image may name nobody, which never means user ""."""
@@ -192,7 +131,7 @@ class DebeziumReader:
         whole = source is not None
         try:
             target = self._mapping.target(
-                source or Source(event.topic, event.record, self._key_encoding, Image(deleted=True))
+                source or Source(event.topic, event.record, self._keys, Image(deleted=True))
             )
         except RejectError as error:
             if not whole and error.reason is Reason.MISSING_COLUMN:
@@ -215,7 +154,7 @@ class DebeziumReader:
             if error.reason not in _NOBODY:
                 raise
             nobody = error
-        old = self._read_old(event) if event.envelope.op == "u" else None
+        old = self._read_old(event) if event.op == "u" else None
         changes: list[Change] = []
         if old is not None and old != target:
             changes.append(Change(*old, add=False))
@@ -244,11 +183,32 @@ class DebeziumReader:
             return None
 
 
-def _read_without_op(text: bytes) -> Ignored:
-    """Tell the connector's other records apart; raise `RejectError` for what is none of them."""
-    record = decode_json(_any, text, "the value")
+class EveryReader:
+    """Reads each record by several mappings, such as a column per cohort; see `Reader`."""
+
+    def __init__(self, readers: Sequence[DebeziumReader]) -> None:
+        self._readers = tuple(readers)
+
+    def read(self, topic: str, record: Record) -> Read:
+        """See `Reader`: the changes of all, in their order; a reject of one is the record's."""
+        reads = [reader.read(topic, record) for reader in self._readers]
+        changes = [each for each in reads if not isinstance(each, Ignored)]
+        return tuple(change for each in changes for change in each) or reads[0]
+
+    def occurred_at_s(self, topic: str, record: Record) -> float | None:
+        """See `Reader`: by the first mapping."""
+        return self._readers[0].occurred_at_s(topic, record)
+
+
+def _op_of_images(record: object) -> Ignored | str:
+    """Return what a record without `op` says: by its images, or which other kind it is.
+
+    Materialize and CockroachDB write images alone: a row that is gone has no `after`.
+    """
     if not isinstance(record, dict):
         raise RejectError(Reason.INVALID_RECORD, _NOT_CHANGE)
+    if "before" in record or "after" in record:
+        return "d" if record.get("after") is None else "u"
     if record.keys() == {"ts_ms"}:
         return Ignored.HEARTBEAT
     if record.keys() == {"resolved"}:
@@ -257,19 +217,17 @@ def _read_without_op(text: bytes) -> Ignored:
         return Ignored.TRANSACTION
     if "ddl" in record or "tableChanges" in record:
         return Ignored.SCHEMA_CHANGE
-    if "before" in record or "after" in record:
-        raise RejectError(Reason.UNSUPPORTED, _NO_OP)
     flattened = "__op" in record or "__deleted" in record
     raise RejectError(Reason.INVALID_RECORD, _FLATTENED if flattened else _NOT_CHANGE)
 
 
 def _is_signal(event: Event) -> bool:
     """Tell whether the row is of the connector's signalling table (`id`, `type`, `data`)."""
-    envelope = event.envelope
+    deleted = event.op == "d"
     try:
-        row = decode_json(_any, envelope.before if envelope.op == "d" else envelope.after, "")
+        row = event.change.row("before" if deleted else "after")
     except RejectError:
         return False
     if not isinstance(row, dict) or row.keys() != {"id", "type", "data"}:
         return False
-    return envelope.op == "d" or row["type"] in _SIGNALS
+    return deleted or row["type"] in _SIGNALS

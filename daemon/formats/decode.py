@@ -1,16 +1,18 @@
 """From a run of bytes to a change set, rejects and counts: the loops that run per event.
 
-A run takes the fast path as a whole: a plain loop over typed structs that builds no object of its
-own, logs nothing and counts nothing. At the first doubt it is dropped, and the slow path reads the
-run again record by record and says what is wrong with which. Both give the same answer for every
-record that the fast path takes; a property test holds them to it.
+A run takes the fast path: a plain loop over typed structs that builds no object of its own, logs
+nothing and counts nothing. A record that it does not vouch for is read by the slow path, which says
+what is wrong with it, and the loop goes on behind it, so a few bad records cost little more than
+themselves. Both give the same answer for every record that the fast path takes; a property test
+holds them to it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import length_hint
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
@@ -37,8 +39,12 @@ SHALLOW_BYTES_MAX: Final = 2 * (DEPTH_MAX - 1)
 OPENINGS_MAX: Final = DEPTH_MAX - 1
 _COHORTS_CACHED_MAX: Final = 10_000
 
+# Where more than one record in so many is doubtful, the rest of a run is read slowly.
+_DOUBTFUL_ONE_IN: Final = 8
+_DOUBTS_LEAST: Final = 8
+
 # What a fast path ends with when it meets anything but the good case.
-_DOUBTS = (DoubtError, RejectError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+DOUBTS = (DoubtError, RejectError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 Grouped: TypeAlias = dict[str, Changes]
 Begin: TypeAlias = Callable[[str], Changes]
@@ -106,10 +112,13 @@ class Selection:
 
 
 class FastPath(Protocol):
-    """Reads a good run whole; raises one of `_DOUBTS` for any other."""
+    """Reads the good records of a run."""
 
-    def gather(self, run: Run, selection: Selection) -> Gathered:
-        """Return what the run says, with every change of an unselected cohort counted."""
+    def take(self, run: Run, at: int, into: Gathered, selection: Selection) -> int:
+        """Take records from place `at` on, and return how many: up to the first doubtful one.
+
+        Every change of an unselected cohort is counted too.
+        """
 
 
 class Decoder:
@@ -126,14 +135,15 @@ class Decoder:
         self._selection = Selection(selected)
 
     def decode(self, run: Run, *, stop_at_reject: bool = False) -> Decoded:
-        """Return what the run says. Never raises, whatever the bytes are."""
-        rejects: tuple[Reject, ...] = ()
-        gathered = self._gather_fast(run)
+        """Return what the run says, whatever the bytes are.
+
+        Raise `HoldError`, and nothing else, where a writer's schema is not known yet: nothing of
+        the run is taken then, and it may be decoded again.
+        """
+        gathered, rejects = self._gather(run, stop_at_reject=stop_at_reject)
         next_offset = run.next_offset
-        if gathered is None:
-            gathered, rejects = self._gather_slowly(run, stop_at_reject=stop_at_reject)
-            if rejects and stop_at_reject:
-                next_offset = rejects[0].offset
+        if rejects and stop_at_reject:
+            next_offset = rejects[0].offset
         change_set = ChangeSet(
             partition=run.partition,
             first_offset=run.first_offset,
@@ -144,49 +154,58 @@ class Decoder:
             event_time_s=self._event_time_s(run),
             leader_epoch=run.leader_epoch,
         )
-        return Decoded(change_set, rejects, dict(gathered.ignored))
+        return Decoded(change_set, tuple(rejects), dict(gathered.ignored))
 
-    def _gather_fast(self, run: Run) -> Gathered | None:
-        if self._fast is None:
-            return None
+    def _gather(self, run: Run, *, stop_at_reject: bool) -> tuple[Gathered, list[Reject]]:
         try:
-            gathered = self._fast.gather(run, self._selection)
+            gathered, rejects = self._read(run, self._fast, stop_at_reject=stop_at_reject)
             vouch(gathered)
-        except _DOUBTS:
-            return None
+        except DOUBTS:  # Of an id that the loop could not judge: which record has it?
+            return self._read(run, None, stop_at_reject=stop_at_reject)
         for cohort in [c for c, sink in gathered.changes.items() if type(sink) is Unselected]:
             sink = gathered.changes.pop(cohort)
             assert isinstance(sink, Unselected)
             gathered.names.pop(cohort, None)
             gathered.count -= sink.events
             gathered.ignored[Ignored.COHORT_NOT_SELECTED] += sink.events
-        return gathered
+        return gathered, rejects
 
-    def _gather_slowly(
-        self, run: Run, *, stop_at_reject: bool
-    ) -> tuple[Gathered, tuple[Reject, ...]]:
+    def _read(
+        self, run: Run, fast: FastPath | None, *, stop_at_reject: bool
+    ) -> tuple[Gathered, list[Reject]]:
         gathered = Gathered()
         rejects: list[Reject] = []
-        for record in run.records:
-            try:
-                read = self._reader.read(run.partition.topic, record)
-            except RejectError as error:
-                rejects.append(_reject(run, record, error))
-                if stop_at_reject:
-                    break
-                continue
-            if isinstance(read, Ignored):
-                gathered.ignored[read] += 1
-                continue
-            selected = [change for change in read if self._selection(change.cohort)]
-            for cohort, member, add, name in selected:
-                gathered.changes.setdefault(cohort, {})[member] = add
-                if name:
-                    gathered.names[cohort] = name
-            gathered.count += len(selected)
-            if not selected:
-                gathered.ignored[Ignored.COHORT_NOT_SELECTED] += 1
-        return gathered, tuple(rejects)
+        at = doubts = 0
+        while at < len(run.records) and not (rejects and stop_at_reject):
+            if fast is not None:
+                at += fast.take(run, at, gathered, self._selection)
+                doubts += 1
+                if doubts > max(_DOUBTS_LEAST, at // _DOUBTFUL_ONE_IN):
+                    fast = None
+            if at < len(run.records):
+                self._read_slowly(run, run.records[at], gathered, rejects)
+                at += 1
+        return gathered, rejects
+
+    def _read_slowly(
+        self, run: Run, record: Record, gathered: Gathered, rejects: list[Reject]
+    ) -> None:
+        try:
+            read = self._reader.read(run.partition.topic, record)
+        except RejectError as error:
+            rejects.append(_reject(run, record, error))
+            return
+        if isinstance(read, Ignored):
+            gathered.ignored[read] += 1
+            return
+        selected = [change for change in read if self._selection(change.cohort)]
+        for cohort, member, add, name in selected:
+            gathered.changes.setdefault(cohort, {})[member] = add
+            if name:
+                gathered.names[cohort] = name
+        gathered.count += len(selected)
+        if not selected:
+            gathered.ignored[Ignored.COHORT_NOT_SELECTED] += 1
 
     def _event_time_s(self, run: Run) -> float | None:
         """Return when the first record happened: by its own word, else by Kafka's."""
@@ -213,7 +232,7 @@ def _reject(run: Run, record: Record, error: RejectError) -> Reject:
 
 
 def vouch(gathered: Gathered) -> None:
-    """Raise one of `_DOUBTS` unless all ids and names may be such.
+    """Raise one of `DOUBTS` unless all ids and names may be such.
 
     Once a member that is left, not once an event, and mostly at the speed of C.
     """
@@ -245,15 +264,21 @@ class NativePath:
     identify: Callable[[Event], Member]  # For events without an external id in first place.
     external_first: bool
 
-    def gather(self, run: Run, selection: Selection) -> Gathered:
-        """Each event is one change, so the records count."""
-        changes, names = self.group(run.records, selection.begin)
-        return Gathered(changes, names, count=len(run.records))
+    def take(self, run: Run, at: int, into: Gathered, selection: Selection) -> int:
+        """See `FastPath`: each event is one change, so the records count."""
+        records = run.records[at:] if at else run.records
+        left = iter(records)
+        try:
+            self._group(left, into, selection.begin)
+            taken = len(records)
+        except DOUBTS:
+            taken = len(records) - length_hint(left) - 1
+        into.count += taken
+        return taken
 
-    def group(self, records: Sequence[Record], begin: Begin) -> tuple[Grouped, dict[str, str]]:
-        """Raise one of `_DOUBTS` unless every record is complete and well-formed."""
-        changes: Grouped = {}
-        names: dict[str, str] = {}
+    def _group(self, records: Iterator[Record], into: Gathered, begin: Begin) -> None:
+        """Raise one of `DOUBTS` at a record that is not complete and well-formed."""
+        changes, names = into.changes, into.names
         decode, identify, external_first = self.decode, self.identify, self.external_first
         for record in records:
             value = record.value()
@@ -272,4 +297,3 @@ class NativePath:
                 changes[event.cohort_id][member] = event.op == "add"
             if event.cohort_name:
                 names[event.cohort_id] = event.cohort_name
-        return changes, names

@@ -6,35 +6,83 @@ from collections.abc import Callable
 
 import msgspec
 
-from daemon.config.inputs import InputSettings
-from daemon.formats.debezium import DebeziumReader
+from daemon.config.inputs import Encoding, InputSettings
+from daemon.formats.avro import AvroCodec, FramedJsonCodec, Schemas
+from daemon.formats.change_event import JsonOpener, Opener, TreeOpener
+from daemon.formats.codec import TEXT, Codec, JsonCodec
+from daemon.formats.debezium import DebeziumReader, EveryReader
+from daemon.formats.debezium_path import RowPath
+from daemon.formats.debezium_shape import compile_rows
 from daemon.formats.decode import Decoder, NativePath
-from daemon.formats.envelope import compile_rows
 from daemon.formats.mapping import RowMapping
 from daemon.formats.native import Event, NativeReader, other_identifier
-from daemon.formats.rows import RowPath
+from daemon.formats.rows import RowsReader
+from daemon.formats.upsert import UpsertReader
 from daemon.formats.wrapping import Wrappings
 
 
 def compile_input(
-    settings: InputSettings, selected: Callable[[str], bool] | None = None
+    settings: InputSettings,
+    selected: Callable[[str], bool] | None = None,
+    schemas: Schemas | None = None,
 ) -> Decoder:
     """Return the decoder of one input.
 
     Changes of cohorts for which `selected` is false are ignored and counted; it is asked once a
-    cohort, and must always give the same answer.
+    cohort, and must always give the same answer. `schemas` is needed for Avro alone.
     """
-    if settings.format == "native":
-        fast = NativePath(
-            decode=msgspec.json.Decoder(Event).decode,
-            identify=other_identifier(settings.match_on),
-            external_first=settings.match_on[0] == "external_id",
-        )
-        return Decoder(NativeReader(settings.match_on), fast, selected)
-    assert settings.format == "debezium", settings.format  # The settings refuse the others.
-    (mapping,) = settings.mapping
-    compiled = RowMapping(mapping, settings.match_on)
-    wrappings = Wrappings(compiled.columns, compiled.time_columns)
-    rows = compile_rows(mapping, settings.match_on, wrappings)
-    reader = DebeziumReader(compiled, settings.key_encoding, wrappings)
-    return Decoder(reader, None if rows is None else RowPath(rows), selected)
+    codec = _codec(settings.encoding, schemas)
+    keys = _keys(settings, schemas)
+    if settings.format == "rows":
+        return Decoder(RowsReader(settings, codec or JsonCodec(), keys), None, selected)
+    if settings.format == "upsert":
+        return Decoder(UpsertReader(settings, codec or JsonCodec(), keys), None, selected)
+    if settings.format == "debezium":
+        return _compile_debezium(settings, selected, codec, keys)
+    reader = NativeReader(settings.match_on, codec)
+    if codec is not None:
+        return Decoder(reader, None, selected)
+    fast = NativePath(
+        decode=msgspec.json.Decoder(Event).decode,
+        identify=other_identifier(settings.match_on),
+        external_first=settings.match_on[0] == "external_id",
+    )
+    return Decoder(reader, fast, selected)
+
+
+def _compile_debezium(
+    settings: InputSettings,
+    selected: Callable[[str], bool] | None,
+    codec: Codec | None,
+    keys: Codec,
+) -> Decoder:
+    compiled = [RowMapping(mapping, settings.match_on) for mapping in settings.mapping]
+    wrappings = [Wrappings(each.columns, each.time_columns) for each in compiled]
+    openers: list[Opener] = [TreeOpener(codec) if codec else JsonOpener(w) for w in wrappings]
+    readers = [
+        DebeziumReader(mapping, opener, keys)
+        for mapping, opener in zip(compiled, openers, strict=True)
+    ]
+    if len(readers) > 1:
+        return Decoder(EveryReader(readers), None, selected)
+    rows = None if codec else compile_rows(settings.mapping[0], settings.match_on, wrappings[0])
+    return Decoder(readers[0], None if rows is None else RowPath(rows), selected)
+
+
+def _codec(encoding: Encoding, schemas: Schemas | None) -> Codec | None:
+    """Return how a value is read that is not in plain JSON, None where it is."""
+    if encoding == "json":
+        return None
+    if encoding == "json-schema":
+        return FramedJsonCodec()
+    assert schemas is not None, "whoever reads Avro brings the schemas"
+    return AvroCodec(schemas)
+
+
+def _keys(settings: InputSettings, schemas: Schemas | None) -> Codec:
+    """Return how the records' keys are read."""
+    encoding = settings.encoding if settings.key_encoding == "same" else settings.key_encoding
+    if encoding == "string":
+        return TEXT
+    framed = _codec(encoding, schemas)
+    return framed or JsonCodec(remedy="if it is a plain text, set key_encoding: string")

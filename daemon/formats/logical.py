@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import binascii
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from daemon.formats.changes import RejectError
 from daemon.kafka.records import Reason
@@ -40,7 +39,13 @@ class Logical(NamedTuple):
 
 
 Path: TypeAlias = tuple[str, ...]
-Types: TypeAlias = Mapping[Path, Logical]
+
+
+class Types(Protocol):
+    """The logical types of some value's parts, by path; a dict of them is such."""
+
+    def get(self, path: Path, /) -> Logical | None:
+        """Return the type at this path, None where it has no other than JSON's."""
 
 
 def find_logical(schema: object, path: Path) -> Logical | None:
@@ -64,9 +69,13 @@ def decode_logical(raw: object, logical: Logical | None, place: str) -> object:
 
     A decimal of variable scale says itself that it is one, so it needs no schema.
     """
+    if isinstance(raw, Decimal):  # Of an encoding that knows decimals.
+        return format(raw, "f")
     if logical is not None and logical.name == DECIMAL and isinstance(raw, str):
         return _decimal_text(raw, logical.scale, place)
     match raw:
+        case {"scale": int(scale), "value": bytes(unscaled), **rest} if not rest:
+            return _exact_text(unscaled, scale, place)
         case {"scale": int(scale), "value": str(unscaled), **rest} if not rest:
             return _decimal_text(unscaled, scale, place)
     return raw
@@ -77,6 +86,10 @@ def _decimal_text(unscaled: str, scale: int, place: str) -> str:
         number = binascii.a2b_base64(unscaled, strict_mode=True)
     except ValueError:
         raise RejectError(Reason.INVALID_VALUE, f"{place}: a decimal that is no base64") from None
+    return _exact_text(number, scale, place)
+
+
+def _exact_text(number: bytes, scale: int, place: str) -> str:
     if not number or len(number) > _UNSCALED_BYTES_MAX or abs(scale) > _SCALE_MAX:
         raise RejectError(Reason.INVALID_VALUE, f"{place}: a decimal beyond every limit")
     value = int.from_bytes(number, "big", signed=True)

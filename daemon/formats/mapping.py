@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from daemon.config.inputs import Mapping, Value
+from daemon.config.mapping import Mapping, Value
 from daemon.core.model import Alias, Device, Member
 from daemon.formats.changes import (
     COHORT_BYTES_MAX,

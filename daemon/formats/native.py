@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -18,6 +19,7 @@ from daemon.formats.changes import (
     check_name,
     check_text,
 )
+from daemon.formats.codec import Codec
 from daemon.formats.json_limits import check_limits, decode_json
 from daemon.formats.logical import time_s
 from daemon.formats.values import as_text
@@ -35,12 +37,13 @@ class AnyEvent(msgspec.Struct):
     alias: Any = None
     device_id: Any = None
     cohort_name: Any = None
-
-
-class Occurred(msgspec.Struct):
-    """The time alone: no change depends on it, so an odd one is no reason for a reject."""
-
-    occurred_at: Any = None
+    occurred_at: Any = None  # No change depends on it, so an odd one is no reason for a reject.
+    payload: msgspec.Raw = msgspec.Raw(b"")  # Of Connect's wrapping.
+    specversion: Any = None  # From here on of a CloudEvent around it, in structured mode.
+    data: msgspec.Raw = msgspec.Raw(b"")
+    data_base64: Any = None
+    datacontenttype: Any = None
+    time: Any = None
 
 
 class AliasName(msgspec.Struct):
@@ -62,22 +65,61 @@ class Event(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(AnyEvent)
-_occurred = msgspec.json.Decoder(Occurred)
+FIELDS: Final = frozenset(
+    ("cohort_id", "op", "external_id", "alias", "device_id", "cohort_name", "occurred_at")
+)
+
+
+def _in_json(value: bytes) -> AnyEvent:
+    """Decode the known fields alone, out of what the event may stand in."""
+    check_limits(value)
+    event = decode_json(_decoder, value, "the value")
+    if event.op is not msgspec.UNSET:
+        return event
+    if bytes(event.payload):
+        return decode_json(_decoder, event.payload, "payload")
+    if event.specversion is not None:
+        return _in_cloud_event(event)
+    return event
+
+
+def _in_cloud_event(outer: AnyEvent) -> AnyEvent:
+    """Take the event out of a CloudEvent in structured mode; its time stands in for none.
+
+    Source: CloudEvents 1.0, JSON format: `data`, or `data_base64`, of `datacontenttype`.
+    """
+    media = str(outer.datacontenttype or "application/json").partition(";")[0].strip().lower()
+    if media != "application/json" and not media.endswith("+json"):
+        detail = "datacontenttype of a CloudEvent: its data must be JSON"
+        raise RejectError(Reason.UNSUPPORTED, detail)
+    data = bytes(outer.data)
+    if not data and isinstance(outer.data_base64, str):
+        try:
+            data = binascii.a2b_base64(outer.data_base64, strict_mode=True)
+        except ValueError:
+            raise RejectError(Reason.INVALID_VALUE, "data_base64 is no base64") from None
+        check_limits(data, "data_base64")
+    if not data:
+        raise RejectError(Reason.INVALID_RECORD, "a CloudEvent without data")
+    event = decode_json(_decoder, data, "data")
+    if event.occurred_at is None:
+        event.occurred_at = outer.time
+    return event
 
 
 class NativeReader:
     """Reads native events one by one, and says exactly what is wrong with a bad one."""
 
-    def __init__(self, match_on: Sequence[str]) -> None:
+    def __init__(self, match_on: Sequence[str], codec: Codec | None = None) -> None:
         self._match_on = tuple(match_on)
+        self._open = _in_json if codec is None else _through(codec)
 
     def read(self, topic: str, record: Record) -> Read:  # noqa: ARG002
         """See `Reader`: one event is one change."""
         value = record.value()
         if value is None:
             raise RejectError(Reason.NULL_VALUE, "a native event has a value")
-        check_limits(value)
-        event = decode_json(_decoder, value, "the value")
+        event = self._open(value)
         add = _read_op(event.op)
         cohort = _text(event.cohort_id, "cohort_id")
         if not cohort:
@@ -93,8 +135,8 @@ class NativeReader:
         if value is None:
             return None
         try:
-            check_limits(value)
-            return time_s(decode_json(_occurred, value, "the value").occurred_at)
+            occurred_at = self._open(value).occurred_at
+            return time_s(_cloud_time(record) if occurred_at is None else occurred_at)
         except RejectError:
             return None
 
@@ -107,6 +149,24 @@ class NativeReader:
                 return member
         detail = f"none of {', '.join(self._match_on)} names a user"
         raise RejectError(Reason.MISSING_IDENTITY, detail)
+
+
+def _cloud_time(record: Record) -> str | None:
+    """Return the time of a CloudEvent in binary mode: Kafka's binding puts it into a header."""
+    found = [value for name, value in record.headers() or () if name == "ce_time"]
+    return found[-1].decode(errors="replace") if found and found[-1] else None
+
+
+def _through(codec: Codec) -> Callable[[bytes], AnyEvent]:
+    """Return how an event is opened that is not in JSON."""
+
+    def open_(value: bytes) -> AnyEvent:
+        whole = codec.open(value, "the value").value
+        if not isinstance(whole, dict):
+            raise RejectError(Reason.INVALID_RECORD, "the value is no record")
+        return AnyEvent(**{name: whole[name] for name in FIELDS if name in whole})
+
+    return open_
 
 
 def _read_op(op: object) -> bool:

@@ -1,119 +1,256 @@
-"""The loop over change events of a plainly mapped table; see `decode` for what a fast path is."""
+"""Flat rows, one record a change: what each of them says about memberships.
+
+How a row changed is told by a column, or by its state alone (`member_when`). Several mappings may
+read one record, such as a column per cohort; it is a reject as a whole where one of them can't.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
 
-from daemon.core.model import Member
-from daemon.formats.changes import DoubtError, Ignored
-from daemon.formats.decode import OPENINGS_MAX, SHALLOW_BYTES_MAX, Gathered, Grouped, Selection
-from daemon.formats.envelope import FastRows, certain
-from daemon.formats.json_limits import RECORD_BYTES_MAX, count_openings
-from daemon.formats.values import UNAVAILABLE, Getter, Source
-from daemon.kafka.records import Run
+from daemon.config.inputs import InputSettings
+from daemon.config.mapping import Condition as OnlyWhen
+from daemon.config.mapping import Mapping, OldWhen, Operation
+from daemon.formats.changes import Change, Ignored, Read, RejectError
+from daemon.formats.codec import Codec
+from daemon.formats.logical import Path, time_s
+from daemon.formats.mapping import RowMapping
+from daemon.formats.values import (
+    MISSING,
+    UNAVAILABLE,
+    Image,
+    Source,
+    exact,
+    is_one_of,
+    missing_column,
+)
+from daemon.kafka.records import Reason, Record
 
-_IMAGES_AFTER: Final = frozenset({"c", "u", "r"})
-
-
-class RowPath:
-    """The fast path of Debezium's change events."""
-
-    def __init__(self, rows: FastRows) -> None:
-        self._rows = rows
-        self._cohort = None if rows.cohort is None else Getter(rows.cohort, "cohort_id")
-
-    def gather(self, run: Run, selection: Selection) -> Gathered:
-        """Count the changes and the tombstones between them."""
-        values = [record.value() for record in run.records]
-        events = [value for value in values if value is not None]
-        if not events:
-            return Gathered(ignored=Counter({Ignored.TOMBSTONE: len(values)}))
-        fixed = None
-        if self._cohort is not None:
-            fixed = self._cohort.text(Source(run.partition.topic, run.records[0], "same"))
-            if not fixed:
-                raise DoubtError
-        changes, names, moved = self._group(events, fixed, selection)
-        gathered = Gathered(changes, names, count=len(events) + moved)
-        if len(values) > len(events):
-            gathered.ignored[Ignored.TOMBSTONE] = len(values) - len(events)
-        return gathered
-
-    def _group(
-        self, values: Sequence[bytes], fixed: str | None, selection: Selection
-    ) -> tuple[Grouped, dict[str, str], int]:
-        """Raise a doubt unless every record is a change event of the plain kind."""
-        changes: Grouped = {}
-        names: dict[str, str] = {}
-        moved = 0
-        allowed, target, begin = self._rows.allowed, self._target_of(fixed), selection.begin
-        for event in map(self._rows.decode, self._envelopes(values)):
-            op = event.op
-            if op == "d":
-                row, add = event.before, False
-            elif op in _IMAGES_AFTER:
-                row = event.after
-                add = row is not None and (allowed is None or is_member(row, allowed))
-            else:
-                raise DoubtError
-            cohort, member = target(row)
-            if op == "u" and event.before is not None:
-                old = event.before
-                if allowed is None or is_member(old, allowed):
-                    old_cohort, old_member = target(old)
-                    if old_member != member or old_cohort != cohort:
-                        if not selection.is_all:
-                            raise DoubtError  # Ignored is counted by record, not by change.
-                        changes.setdefault(old_cohort, {})[old_member] = False
-                        moved += 1
-            try:
-                changes[cohort][member] = add
-            except KeyError:  # The cohort's first change in this run.
-                changes[cohort] = begin(cohort)
-                changes[cohort][member] = add
-            if row.name and op != "d":
-                names[cohort] = row.name
-        return changes, names, moved
-
-    def _envelopes(self, values: Sequence[bytes]) -> Iterator[bytes]:
-        """Take each envelope out of its wrapping, all of one schema."""
-        wrapping = self._rows.wrappings.find(values[0])
-        if wrapping is not None and not wrapping.is_plain:
-            raise DoubtError
-        for value in values:
-            if len(value) > RECORD_BYTES_MAX:
-                raise DoubtError
-            envelope = value if wrapping is None else wrapping.payload_of(value)
-            if envelope is None:
-                raise DoubtError
-            if len(envelope) > SHALLOW_BYTES_MAX and count_openings(envelope) > OPENINGS_MAX:
-                raise DoubtError
-            yield envelope
-
-    def _target_of(self, fixed: str | None) -> Callable[[Any], tuple[str, Member]]:
-        """Return how a row names a cohort and a member."""
-        identify, external_first = self._rows.identify, self._rows.external_first
-
-        def target(row: Any) -> tuple[str, Member]:  # noqa: ANN401
-            if row is None:
-                raise DoubtError
-            cohort = fixed or row.cohort
-            if type(cohort) is not str:
-                cohort = certain(cohort) or ""  # Nobody vouches for an empty one.
-            member = row.external if external_first else None
-            if type(member) is not str or not member:
-                member = identify(row)
-            return cohort, member
-
-        return target
+_FLATTENED = "debezium-flattened"
+_NOBODY = frozenset({Reason.MISSING_COHORT, Reason.MISSING_IDENTITY})
+_DELETE_REMEDY = (
+    "a delete names whom it removes only under REPLICA IDENTITY FULL, or where the mapping reads"
+    " from the record's key"
+)
 
 
-def is_member(row: Any, allowed: frozenset[Any]) -> bool:  # noqa: ANN401
-    """Tell whether a row is a membership; raise `DoubtError` where its column was not sent."""
-    if row.state in allowed:
-        return True
-    if row.state == UNAVAILABLE:
-        raise DoubtError
-    return False
+class Verb(Enum):
+    """How a row changed."""
+
+    ADD = auto()
+    REMOVE = auto()
+    IGNORE = auto()
+    OLD = auto()  # The old image of an update, whose new one is a record of its own.
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One mapping of an input, compiled."""
+
+    target: RowMapping
+    verbs: tuple[Operations, ...]
+    absent: Verb | None  # What a row says that has none of the columns; None: it is a reject.
+    old_removes: bool
+    on_null: str
+    zero_is_unknown: bool  # In a delete: Debezium's filling of a column that it doesn't know.
+
+    @classmethod
+    def of(cls, mapping: Mapping, match_on: Sequence[str]) -> Rules:
+        """Compile what the configuration says."""
+        operations = mapping.op
+        adds = not operations or any(each.absent == "add" for each in operations)
+        return cls(
+            RowMapping(mapping, match_on),
+            tuple(Operations.of(operation) for operation in operations),
+            Verb.ADD if adds else None,
+            mapping.old_images == "remove",
+            mapping.on_null or "reject",
+            mapping.preset == _FLATTENED,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What the values of one column say; JSON values compare exactly."""
+
+    column: Path
+    verbs: dict[tuple[bool, Any], Verb]
+    old_when: Matching | None
+
+    @classmethod
+    def of(cls, operation: Operation) -> Operations:
+        """Compile what the configuration says."""
+        lists = {
+            Verb.ADD: operation.add,
+            Verb.REMOVE: operation.remove,
+            Verb.IGNORE: operation.ignore,
+            Verb.OLD: operation.old,
+        }
+        verbs = {key: verb for verb, values in lists.items() for key in exact(values)}
+        old_when = operation.old_when
+        return cls(operation.column, verbs, None if old_when is None else Matching.of(old_when))
+
+    def verb(self, source: Source) -> Verb | None:
+        """Return what the row says, None where it has no such column."""
+        raw = source.column(self.column)
+        if raw is MISSING:
+            return None
+        if raw == UNAVAILABLE:
+            raise missing_column(self.column, "op")
+        known = not isinstance(raw, list | dict)
+        verb = self.verbs.get((isinstance(raw, bool), raw)) if known else None
+        if verb is None:
+            raise RejectError(Reason.UNKNOWN_OP, "op is in none of the lists of the mapping")
+        if verb is Verb.REMOVE and self.old_when is not None and self.old_when.holds(source):
+            return Verb.OLD
+        return verb
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Whether a column holds one of some values, or is there at all; absent, it doesn't."""
+
+    column: Path
+    allowed: frozenset[tuple[bool, Any]] | None
+    exists: bool | None = None
+
+    @classmethod
+    def of(cls, condition: OnlyWhen | OldWhen) -> Matching:
+        """Compile what the configuration says."""
+        allowed = None if condition.in_ is None else frozenset(exact(condition.in_))
+        return cls(condition.column, allowed, getattr(condition, "exists", None))
+
+    def holds(self, source: Source) -> bool:
+        """Tell whether it holds for a row."""
+        raw = source.column(self.column)
+        if self.allowed is None:
+            return (raw is not MISSING) is self.exists
+        return raw is not MISSING and is_one_of(raw, self.allowed)
+
+
+class RowsReader:
+    """Reads flat rows one by one; see `Reader`."""
+
+    def __init__(self, settings: InputSettings, codec: Codec, keys: Codec) -> None:
+        self._rules = tuple(Rules.of(each, settings.match_on) for each in settings.mapping)
+        self._only_when = tuple(Matching.of(condition) for condition in settings.only_when)
+        self._codec = codec
+        self._keys = keys
+
+    def read(self, topic: str, record: Record) -> Read:
+        """See `Reader`: a change from each mapping that finds one, in their order."""
+        source = self._open(topic, record)
+        if source is not None and not all(each.holds(source) for each in self._only_when):
+            return Ignored.CONDITION_NOT_MET
+        return joined(
+            self._read_null(rules, topic, record) if source is None else _read_row(rules, source)
+            for rules in self._rules
+        )
+
+    def occurred_at_s(self, topic: str, record: Record) -> float | None:
+        """See `Reader`: by the first mapping that says where."""
+        try:
+            source = self._open(topic, record)
+            for rules in self._rules:
+                if source is not None and rules.target.occurred_at is not None:
+                    return time_s(*rules.target.occurred_at.raw(source))
+        except RejectError:
+            pass
+        return None
+
+    def _open(self, topic: str, record: Record) -> Source | None:
+        """Return what the mappings read; None where the record has no row."""
+        value = record.value()
+        if value is None:
+            return None
+        tree = self._codec.open(value, "the value")
+        if tree.value is None:
+            return None
+        if not isinstance(tree.value, dict):
+            raise RejectError(Reason.INVALID_RECORD, "the value is no row of named columns")
+        return Source(topic, record, self._keys, Image(tree.value, tree.types))
+
+    def _read_null(self, rules: Rules, topic: str, record: Record) -> Change | Ignored:
+        if rules.on_null == "ignore":
+            return Ignored.TOMBSTONE
+        if rules.on_null == "reject":
+            detail = (
+                "the row is null; mapping.on_null says what that means (reject, remove, ignore)"
+            )
+            raise RejectError(Reason.NULL_VALUE, detail)
+        key = record.key()
+        if key is None:
+            raise RejectError(Reason.MISSING_IDENTITY, "the row is null, and so is the key")
+        tree = self._keys.open(key, "the key")
+        columns = tree.value if isinstance(tree.value, dict) else {}
+        image = Image(columns, tree.types)
+        return Change(*rules.target.target(Source(topic, record, self._keys, image)), add=False)
+
+
+def joined(reads: Iterable[Change | Ignored]) -> Read:
+    """Return the changes of several mappings; where there are none, why the first has none."""
+    said = list(reads)
+    changes = tuple(each for each in said if not isinstance(each, Ignored))
+    first = said[0]
+    return changes or (first if isinstance(first, Ignored) else Ignored.NOT_A_MEMBER)
+
+
+def _read_row(rules: Rules, source: Source) -> Change | Ignored:
+    verb = _verb(rules, source)
+    if verb is Verb.IGNORE:
+        return Ignored.OP_IGNORED
+    if verb is Verb.REMOVE:
+        return _removal(rules, source)
+    if verb is Verb.OLD:
+        return _old_image(rules, source)
+    return standing(rules.target, source)
+
+
+def _verb(rules: Rules, source: Source) -> Verb:
+    for operations in rules.verbs:
+        verb = operations.verb(source)
+        if verb is not None:
+            return verb
+    if rules.absent is None:
+        raise missing_column(rules.verbs[0].column, "op")
+    return rules.absent
+
+
+def standing(mapping: RowMapping, source: Source) -> Change | Ignored:
+    """Return what a row as it stands says: a membership, that it is none, or nobody's."""
+    is_member = mapping.is_member(source)
+    try:
+        target = mapping.target(source)
+    except RejectError as error:
+        if is_member or error.reason not in _NOBODY:
+            raise
+        return Ignored.NOT_A_MEMBER
+    return Change(*target, is_member, mapping.name(source))
+
+
+def _removal(rules: Rules, source: Source) -> Change:
+    if rules.zero_is_unknown:
+        image = Image(source.image.columns, source.image.types, deleted=True)
+        source = Source(source.topic, source.record, source.keys, image)
+    try:
+        return Change(*rules.target.target(source), add=False)
+    except RejectError as error:
+        if rules.zero_is_unknown and error.reason in _NOBODY:
+            detail = f"{error.detail}; {_DELETE_REMEDY}"
+            raise RejectError(error.reason, detail) from None
+        raise
+
+
+def _old_image(rules: Rules, source: Source) -> Change | Ignored:
+    """Return the end of what the row was before; where it was no membership, there is none."""
+    if not rules.old_removes or not rules.target.is_member(source):
+        return Ignored.OLD_IMAGE
+    try:
+        return Change(*rules.target.target(source), add=False)
+    except RejectError as error:
+        if error.reason is Reason.MISSING_COLUMN:
+            raise
+        return Ignored.OLD_IMAGE  # It could not have been applied, so it never was.

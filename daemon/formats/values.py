@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
-from daemon.config.inputs import KeyEncoding, MemberWhen, Value, path_text
+from daemon.config.mapping import MemberWhen, Value, path_text
 from daemon.formats.changes import RejectError
-from daemon.formats.json_limits import check_limits, decode_json
-from daemon.formats.logical import Logical, Path, Types, decode_logical, find_logical
+from daemon.formats.codec import NO_TYPES, TEXT, Codec
+from daemon.formats.logical import Logical, Path, Types, decode_logical
 from daemon.kafka.records import Reason, Record
 
 # What Debezium writes for a large column that did not change and is not in the log.
@@ -24,16 +25,28 @@ UNAVAILABLE: Final = "__debezium_unavailable_value"
 
 MISSING: Final = msgspec.UNSET  # Absent, which is not null.
 
-_ANY = msgspec.json.Decoder[Any]()
-_KINDS = {bool: "a boolean", float: "a number with a fraction", list: "a list", dict: "an object"}
+_POSITION = re.compile(r"[0-9]{1,9}")
+_KINDS = {
+    bool: "a boolean",
+    float: "a number with a fraction",
+    list: "a list",
+    dict: "an object",
+    bytes: "bytes",
+}
 
 
 def walk(value: Any, path: Path) -> Any:  # noqa: ANN401
-    """Return what stands at the path, `MISSING` where nothing does."""
+    """Return what stands at the path, `MISSING` where nothing does.
+
+    In a list a name is a position from 0 on: CockroachDB's keys are lists.
+    """
     for name in path:
-        if not isinstance(value, dict) or name not in value:
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and _POSITION.fullmatch(name) and int(name) < len(value):
+            value = value[int(name)]
+        else:
             return MISSING
-        value = value[name]
     return value
 
 
@@ -47,7 +60,7 @@ class Image:
     """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
-    types: Types = field(default_factory=dict)
+    types: Types = field(default_factory=lambda: NO_TYPES)
     deleted: bool = False
 
 
@@ -57,7 +70,7 @@ class Source:
 
     topic: str
     record: Record
-    key_encoding: KeyEncoding
+    keys: Codec = TEXT  # How its key is read.
     image: Image = Image()
 
     def column(self, path: Path) -> Any:  # noqa: ANN401
@@ -79,23 +92,9 @@ class Source:
         key = self.record.key()
         if key is None:
             return MISSING, None
-        if self.key_encoding == "string":
-            try:
-                return (MISSING if path else key.decode()), None
-            except UnicodeDecodeError:
-                raise RejectError(Reason.INVALID_VALUE, "the key is not UTF-8") from None
-        check_limits(key, "the key")
-        try:
-            whole = decode_json(_ANY, key, "the key")
-        except RejectError as error:
-            remedy = "if it is a plain text, set key_encoding: string"
-            raise RejectError(error.reason, f"{error.detail}; {remedy}") from None
-        logical = None
-        if isinstance(whole, dict) and whole.keys() == {"schema", "payload"}:
-            logical = find_logical(whole["schema"], path)
-            whole = whole["payload"]
-        raw = walk(whole, path)
-        return decode_logical(raw, logical, f"key {path_text(path)}"), logical
+        tree = self.keys.open(key, "the key")
+        logical = tree.types.get(path)
+        return decode_logical(walk(tree.value, path), logical, f"key {path_text(path)}"), logical
 
     def header(self, name: str) -> Any:  # noqa: ANN401
         """Return the text of the last header of that name."""
@@ -164,6 +163,8 @@ def as_text(raw: Any, place: str) -> str | None:  # noqa: ANN401
     """Return a JSON value as the text of an id, None for null; raise `RejectError` otherwise."""
     if raw is None or isinstance(raw, str):
         return raw
+    if isinstance(raw, UUID):  # Of an encoding that knows them.
+        return str(raw)
     if type(raw) is int:
         return str(raw)
     kind = _KINDS.get(type(raw), type(raw).__name__)
@@ -183,17 +184,21 @@ class Condition:
     @classmethod
     def of(cls, when: MemberWhen) -> Condition:
         """Compile what the configuration says."""
-        return cls(when.column, frozenset(_exact(when.in_)))
+        return cls(when.column, frozenset(exact(when.in_)))
 
     def holds(self, source: Source) -> bool:
         """Tell whether the row is a membership; raise `RejectError` where it can't be told."""
         raw = source.column(self.column)
         if raw is MISSING or raw == UNAVAILABLE:
             raise missing_column(self.column, "member_when")
-        if isinstance(raw, list | dict):
-            return False
-        return (isinstance(raw, bool), raw) in self.allowed
+        return is_one_of(raw, self.allowed)
 
 
-def _exact(values: Iterable[Any]) -> Iterable[tuple[bool, Any]]:
+def exact(values: Iterable[Any]) -> Iterable[tuple[bool, Any]]:
+    """Return the JSON values as what compares exactly."""
     return ((isinstance(value, bool), value) for value in values)
+
+
+def is_one_of(raw: Any, allowed: frozenset[tuple[bool, Any]]) -> bool:  # noqa: ANN401
+    """Tell whether a JSON value is one of those that `exact` made."""
+    return not isinstance(raw, list | dict) and (isinstance(raw, bool), raw) in allowed

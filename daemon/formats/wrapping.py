@@ -16,14 +16,14 @@ import msgspec
 
 from daemon.formats.changes import RejectError
 from daemon.formats.json_limits import check_limits, decode_json
-from daemon.formats.logical import DECIMAL, Path, Types, find_logical
+from daemon.formats.logical import DECIMAL, Logical, Path, find_logical
 
 _KNOWN_MAX: Final = 16
 _PREFIX_BYTES_MAX: Final = 128 * 1024
 _SIDES: Final[tuple[Side, ...]] = ("before", "after")
 
 Side: TypeAlias = Literal["before", "after"]
-SideTypes: TypeAlias = Mapping[Side, Types]
+SideTypes: TypeAlias = Mapping[Side, Mapping[Path, Logical]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Wrappings:
     def types_of(self, schema: bytes | msgspec.Raw) -> SideTypes:
         """Return the logical types that a schema gives the mapped columns of both images."""
         parsed = decode_json(_any, schema, "schema")
-        found: dict[Side, Types] = {}
+        found: dict[Side, Mapping[Path, Logical]] = {}
         for side in _SIDES:
             types = {path: find_logical(parsed, (side, *path)) for path in self._columns}
             found[side] = {path: logical for path, logical in types.items() if logical}

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from daemon.core.model import Alias, Device, Flush, Member, Outcome
 from daemon.kafka.records import Headers, Letter, Reason, Reject
 
-_CONNECT = "__connect.errors."
+CONNECT = "__connect.errors."
 
 REASON = "cohortd.reason"
 REPLAYS = "cohortd.replays"
@@ -29,7 +29,7 @@ class DeadLetters:
     def of_record(self, reject: Reject) -> Letter:
         """Return the record's own key, value and headers, and behind those the reason."""
         headers = [
-            *((name, value) for name, value in reject.headers if not _is_ours(name)),
+            *((name, value) for name, value in reject.headers if not is_ours(name)),
             *_where(reject.partition.topic, reject.partition.number, reject.offset),
             *_why(_STAGE_READ, reject.reason, reject.detail),
             (REPLAYS, _replays(reject.headers)),
@@ -47,23 +47,24 @@ class DeadLetters:
                     (MADE, b"true"),
                     (REPLAYS, b"0"),
                 ]
-                event = _event(flush, member, add=add)
-                yield reason, Letter(_key(flush.cohort, member), event, headers)
+                name = flush.name if flush.name != flush.cohort else None
+                event = native_event(flush.cohort, member, add=add, name=name)
+                yield reason, Letter(native_key(flush.cohort, member), event, headers)
 
 
 def _where(topic: str, partition: int, offset: int) -> Headers:
     return [
-        (f"{_CONNECT}topic", topic.encode()),
-        (f"{_CONNECT}partition", b"%d" % partition),
-        (f"{_CONNECT}offset", b"%d" % offset),
+        (f"{CONNECT}topic", topic.encode()),
+        (f"{CONNECT}partition", b"%d" % partition),
+        (f"{CONNECT}offset", b"%d" % offset),
     ]
 
 
 def _why(stage: str, reason: Reason, detail: str) -> Headers:
     return [
-        (f"{_CONNECT}stage", stage.encode()),
-        (f"{_CONNECT}exception.class.name", f"cohortd.{reason}".encode()),
-        (f"{_CONNECT}exception.message", detail.encode()),
+        (f"{CONNECT}stage", stage.encode()),
+        (f"{CONNECT}exception.class.name", f"cohortd.{reason}".encode()),
+        (f"{CONNECT}exception.message", detail.encode()),
         (REASON, reason.encode()),
     ]
 
@@ -77,19 +78,20 @@ def _lane_of(flush: Flush, member: Member) -> Headers:
     ]
 
 
-def _is_ours(name: str) -> bool:
-    """Tell a header that an earlier journey through the dead-letter topic has left."""
-    return name.startswith((_CONNECT, "cohortd."))
+def is_ours(name: str) -> bool:
+    """Tell a header that a journey through the dead-letter topic has left."""
+    return name.startswith((CONNECT, "cohortd."))
 
 
 def _replays(headers: Headers) -> bytes:
     return next((value or b"0" for name, value in headers if name == REPLAYS), b"0")
 
 
-def _event(flush: Flush, member: Member, *, add: bool) -> bytes:
-    event: dict[str, object] = {"cohort_id": flush.cohort, "op": "add" if add else "remove"}
-    if flush.name != flush.cohort:
-        event["cohort_name"] = flush.name
+def native_event(cohort: str, member: Member, *, add: bool, name: str | None = None) -> bytes:
+    """Return a change as a native event."""
+    event: dict[str, object] = {"cohort_id": cohort, "op": "add" if add else "remove"}
+    if name is not None:
+        event["cohort_name"] = name
     if isinstance(member, Alias):
         event["alias"] = {"name": member.name, "label": member.label}
     elif isinstance(member, Device):
@@ -99,7 +101,7 @@ def _event(flush: Flush, member: Member, *, add: bool) -> bytes:
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _key(cohort: str, member: Member) -> bytes:
+def native_key(cohort: str, member: Member) -> bytes:
     """Return a key that is the same for all changes of one member of one cohort."""
     parts = [member] if isinstance(member, str) else [type(member).__name__, *member]
     return json.dumps([cohort, *parts], ensure_ascii=False, separators=(",", ":")).encode()

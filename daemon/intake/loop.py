@@ -14,12 +14,14 @@ from daemon.config.timing import REVOKE_MARGIN_S
 from daemon.core.model import Partition
 from daemon.core.outlook import Outlook, earliest_s
 from daemon.core.relay import Relay
+from daemon.formats.changes import HoldError
 from daemon.formats.decode import Decoded, Decoder
 from daemon.intake.committer import Committer
 from daemon.intake.handover import CONFIRM_S, Handover
 from daemon.intake.letters import Letters, Ratio
 from daemon.intake.ownership import Ownership
 from daemon.intake.ports import Ports
+from daemon.intake.schema_holds import SchemaHolds
 from daemon.intake.session import GroupSession
 from daemon.intake.starts import Starts
 from daemon.kafka.records import EndOfPartition, PartitionFault, Reject, Run
@@ -70,6 +72,7 @@ class Intake:
         self.relay = relay
         self.session = GroupSession(ports, relay.lease, rules.request_s)
         self.letters = letters
+        self.schemas = SchemaHolds(ports.consumer, ports.registry)
         self.committer = Committer(ports, relay)
         self._handover = Handover(ports, relay, letters, self.committer, rules.request_s)
         revoke_s = rules.request_s + REVOKE_MARGIN_S  # Far below `max.poll.interval.ms`.
@@ -110,6 +113,8 @@ class Intake:
             self.heard_topics.add(polled.partition.topic)
             if isinstance(polled, Run):
                 self._absorb(polled)
+            elif self.schemas.holds(polled.partition):
+                continue  # Whatever stands behind the record that can't be read yet.
             elif isinstance(polled, EndOfPartition):
                 self.ends[polled.partition] = polled.offset
                 self.relay.reached_end(polled.partition)
@@ -133,10 +138,16 @@ class Intake:
         partition = run.partition
         if partition not in self.relay.tenures or partition in self.ownership.standing.parked:
             return  # Held back; what was prefetched is read again when it goes on.
+        if self.schemas.holds(partition):
+            return  # Likewise, from the record that met its schema first.
         decoder = self._decoders.get(partition.topic)
         if decoder is None:
             decoder = self._decoders[partition.topic] = self._decoder_of(partition.topic)
-        decoded = decoder.decode(run, stop_at_reject=not self.letters.possible)
+        try:
+            decoded = decoder.decode(run, stop_at_reject=not self.letters.possible)
+        except HoldError as hold:
+            self.schemas.put_back(run, hold)
+            return
         if self._ratio.exceeded(len(run.records), len(decoded.rejects)):
             self._hold_for_ratio(run)
             return
@@ -207,7 +218,7 @@ class Intake:
         assigned = self.ownership.assigned
         full = self.letters.waiting >= LETTERS_WAITING_MAX
         wanted = set(assigned) if self.draining or full else self.relay.to_pause()
-        wanted |= self.ownership.standing.stopped()
+        wanted |= self.ownership.standing.stopped() | self.schemas.waiting(assigned)
         wanted &= assigned
         paused = self.ownership.paused
         self._consumer.pause(sorted(wanted - paused))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from daemon.core.line import Line
 from daemon.core.outlook import Outlook
+from daemon.intake.schema_holds import Registry
 from daemon.kafka.records import ConsumerPort, Survey, Surveys
 from daemon.metrics import Metrics
 
@@ -30,4 +31,5 @@ class Ports:
     metrics: Metrics
     beat: Callable[[], None] = lambda: None  # Told in every turn and inside long waits: it lives.
     surveys: Surveys = field(default_factory=NoSurveys)
+    registry: Registry | None = None  # Where writers' schemas are known.
     outlook: Callable[[], Outlook] | None = None  # When the sending side may start something.

@@ -164,6 +164,8 @@ class IntakeWatch:
         )
         if trouble:
             holds["dead_letter"] = trouble
+        if self._intake.schemas.trouble:
+            holds["registry"] = self._intake.schemas.trouble
         barred = [p for p, tenure in tenures.items() if tenure.barrier_to is not None]
         if barred:
             more = f" and {len(barred) - 1} more" if len(barred) > 1 else ""

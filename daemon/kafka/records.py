@@ -78,6 +78,9 @@ class Reason(StrEnum):
     NULL_VALUE = "null_value"  # No value where the format needs one.
     INVALID_JSON = "invalid_json"  # Not JSON, or not UTF-8.
     INVALID_RECORD = "invalid_record"  # Well-formed, but not of the format's shape.
+    INVALID_AVRO = "invalid_avro"  # Not Avro in Confluent's framing, or cut short.
+    UNKNOWN_SCHEMA = "unknown_schema"  # The registry does not know the schema's id.
+    REFUSED_SCHEMA = "refused_schema"  # No schema, or one that is not fit to decode by.
     TOO_LARGE = "too_large"  # Over the size limit of one record.
     TOO_DEEP = "too_deep"  # Nested beyond the limit.
     UNKNOWN_OP = "unknown_op"  # An operation that is in no list; never guessed.

@@ -49,6 +49,7 @@ COMMIT_FAILED: Final = "commit_failed"
 COMMIT_REFUSED: Final = "commit_refused"
 
 # Records and windows.
+SCHEMA_AWAITED: Final = "schema_awaited"
 RECORD_REJECTED: Final = "record_rejected"
 LANES_DISAGREE: Final = "lanes_disagree"
 DEAD_LETTER_FAILED: Final = "dead_letter_failed"
@@ -57,6 +58,7 @@ DEAD_LETTERS_HELD: Final = "dead_letters_held"
 # Braze.
 COHORT_ANNOUNCED: Final = "cohort_announced"
 UPDATE_RETRIED: Final = "update_retried"
+REQUEST_LATE: Final = "request_late"
 UPDATE_REFUSED: Final = "update_refused"
 ANSWER_HAD_ERRORS: Final = "answer_had_errors"
 DELIVERY_BLOCKED: Final = "delivery_blocked"

@@ -74,6 +74,11 @@ _BRAZE: Final = (
         "braze_request_duration_seconds", "Seconds of one attempt at Braze.", REQUEST_BUCKETS
     ),
     _counter("braze_answer_errors_total", "Entries of `errors` in answers Braze accepted."),
+    _counter(
+        "late_requests_total",
+        "Requests that may have left after their deadline, since the process stood still in the"
+        " act of sending; the one way to send for a partition that is another's by now.",
+    ),
     _counter("retries_total", "Attempts that have to be made again.", "reason"),
     _histogram("flush_size", "Members of one flush.", SIZE_BUCKETS),
     _histogram(

@@ -56,6 +56,7 @@ class Instruments:
                 self.braze_requests.labels(endpoint, status)
         self.braze_request_duration = self._histogram("braze_request_duration_seconds")
         self.braze_answer_errors = self._counter("braze_answer_errors_total")
+        self.late_requests = self._counter("late_requests_total")
         self.retries = self._counter("retries_total", labels.RETRY_REASONS)
         self.flush_size = self._histogram("flush_size")
         self.delivery_latency = self._histogram("delivery_latency_seconds", labels.PHASES)

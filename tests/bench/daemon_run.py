@@ -62,6 +62,9 @@ class Braze:
     def get(self, path: str) -> Any:  # noqa: ANN401  JSON.
         return self._http.get(f"/_sim/{path}").raise_for_status().json()
 
+    def set_faults(self, *specs: str) -> None:
+        self._http.post("/_sim/faults", json={"faults": specs}).raise_for_status()
+
     def counts(self) -> dict[str, int]:
         cohorts = self.get("cohorts?members=false")["cohorts"]
         return {name: cohort["count"] for name, cohort in cohorts.items()}
@@ -89,6 +92,7 @@ class Setup:
     input: dict[str, object]
     max_age: str = "1s"
     max_changes: int | None = None  # Of a window; None is the daemon's own default.
+    pending_max: int | None = None  # `memory.max_pending_changes`; None likewise.
     requests_per_hour: int = QUOTA
     reserve: float = 0.0
 
@@ -111,7 +115,9 @@ def _document(setup: Setup, group: str) -> dict[str, Any]:
     window: dict[str, Any] = {"max_age": setup.max_age}
     if setup.max_changes is not None:
         window["max_changes"] = setup.max_changes
+    memory = {} if setup.pending_max is None else {"max_pending_changes": setup.pending_max}
     return {
+        "memory": memory,
         "kafka": {"bootstrap_servers": setup.bootstrap, "group_id": group},
         "inputs": [setup.input],
         "start": "earliest",

@@ -113,13 +113,20 @@ class Measured:
         self._process.returncode = os.waitstatus_to_exitcode(status)
         return Usage(used.ru_utime + used.ru_stime, self.age_s, self._peak_mb)
 
+    def rss_mb(self) -> float:
+        """Return its resident memory as it is now. Only where there is /proc."""
+        return self._status_mb("VmRSS")
+
     def _peak_now_mb(self) -> float:
         """Return the peak so far; `ru_maxrss` would begin at what the parent had."""
+        return self._status_mb("VmHWM")
+
+    def _status_mb(self, name: str) -> float:
         try:
             status = Path(f"/proc/{self._process.pid}/status").read_text()
         except OSError:
             return 0.0
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        found = re.search(rf"{name}:\s+(\d+) kB", status)
         return int(found[1]) / 1024 if found else 0.0
 
 

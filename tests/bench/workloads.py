@@ -21,6 +21,9 @@ SEEN_AGAIN = 0.04  # This part of the `flat` log is about a member it has named 
 
 Record: TypeAlias = tuple[bytes, bytes | None]
 
+POISON_EVERY = 100  # One record in so many of the `poisoned` log has an unknown operation.
+_POISON = b'{"cohort_id":"cohort-00","external_id":"poison","op":"upsert","v":1}'
+
 _T0_MS = 1_764_000_000_000
 
 
@@ -107,6 +110,14 @@ def _flat(events: int, chance: random.Random, fold: Fold) -> Iterator[Record]:
         yield native(*pair, _T0_MS + at, add=add)
 
 
+def _poisoned(events: int, chance: random.Random, fold: Fold) -> Iterator[Record]:
+    """Write the flat log with every hundredth record replaced by one that can't be used."""
+    for at, record in enumerate(_flat(events, chance, fold)):
+        if at % POISON_EVERY == 0:
+            yield f"poison|{at}".encode(), _POISON
+        yield record
+
+
 def _hot(events: int, chance: random.Random, fold: Fold) -> Iterator[Record]:
     """Write about a few members who come and go without end."""
     cohorts = itertools.islice(_skewed(chance), HOT_PAIRS)
@@ -166,6 +177,7 @@ WORKLOADS = {
     workload.name: workload
     for workload in (
         Workload("flat", "native", 500_000, _flat),
+        Workload("poisoned", "native", 500_000, _poisoned),
         Workload("hot", "native", 500_000, _hot),
         Workload("debezium", "debezium", 150_000, _debezium),
     )

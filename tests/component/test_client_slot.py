@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from daemon.braze.client import BrazeClient
 from daemon.braze.transport import SlotTransport
-from daemon.braze.wire import Wire
+from daemon.braze.wire import Wire, WireBackend
 from daemon.core.verdict import Sent, Verdict
 from tests.support.raw_servers import (
     OK,
@@ -28,9 +29,13 @@ from tests.support.raw_servers import (
 REFUSAL = body(b"400 No", b"{}")
 
 
-def _wire_of(client: BrazeClient) -> Wire:
+def _backend_of(client: BrazeClient) -> WireBackend:
     assert isinstance(client._transport, SlotTransport)
-    wire = client._transport._backend.wire
+    return client._transport._backend
+
+
+def _wire_of(client: BrazeClient) -> Wire:
+    wire = _backend_of(client).wire
     assert wire is not None
     return wire
 
@@ -233,4 +238,38 @@ def test_no_environment_variable_has_a_say(monkeypatch: pytest.MonkeyPatch) -> N
                 assert (await send(client)).reason == "ok"
             assert proxy.connections == 0
 
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("stood_still_s", "late"), [(0.0, False), (60.0, True)])
+def test_a_request_that_left_after_its_deadline_says_so(
+    monkeypatch: pytest.MonkeyPatch, *, stood_still_s: float, late: bool
+) -> None:
+    """The pause comes behind the last look at the clock, where nobody can prevent it (row 11)."""
+
+    real = Wire.connection_made
+    jumps_s = [0.0]
+
+    def connection_made(wire: Wire, transport: asyncio.BaseTransport) -> None:
+        real(wire, transport)
+        write = wire._transport.write
+
+        def stand_still_then_write(data: bytes) -> None:
+            jumps_s.append(stood_still_s)
+            write(data)
+
+        monkeypatch.setattr(transport, "write", stand_still_then_write)
+
+    async def scenario() -> None:
+        async with serving(saying(OK)) as server, client_of(server.port) as client:
+            monkeypatch.setattr(
+                _backend_of(client), "_clock", lambda: time.monotonic() + jumps_s[-1]
+            )
+
+            answer = await send(client)
+
+            assert answer.late is late
+            assert answer.reason == ("timeout" if late else "ok")
+
+    monkeypatch.setattr(Wire, "connection_made", connection_made)
     asyncio.run(scenario())

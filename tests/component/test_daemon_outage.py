@@ -1,6 +1,6 @@
 """The whole daemon: Braze away for long, or refusing everybody, with changes coming all the while.
 
-`OUTAGE_S` says for how long: 20 s in the suite, 1,800 s in long runs.
+`OUTAGE_S` says for how long: 20 s in the suite. `python -m tests.bench --outage` is the long one.
 """
 
 from __future__ import annotations

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
-from daemon.config.settings import load
 from daemon.core.intent import Mark
-from tests.support.offsets_command import Said, commit, fingerprint_of
+from tests.support.commands import Said, command
+from tests.support.offsets_command import commit, fingerprint_of
 from tests.support.processes import free_port
 from tests.support.stage import add, change, remove
 
@@ -25,18 +22,7 @@ if TYPE_CHECKING:
 
 def plan(stage: Stage, *words: str, changes: Mapping[str, object] | None = None) -> Said:
     """Run the command to its end, as a person does."""
-    file = stage.folder / "plan.yaml"
-    file.write_text(yaml.safe_dump(stage.config(changes)))
-    done = subprocess.run(
-        [sys.executable, "-m", "daemon", "plan", "-c", str(file), *words],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert "Traceback" not in done.stdout + done.stderr
-    assert "canary" not in done.stdout + done.stderr
-    return Said(done.returncode, done.stdout, done.stderr)
+    return command(stage, "plan", *words, changes=changes)
 
 
 def document(stage: Stage, *words: str, changes: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401
@@ -233,4 +219,4 @@ def test_a_stretch_larger_than_one_poll_is_read_whole(stage: Stage) -> None:
 
     assert found["records"] == found["members"] == 25_000
     assert cohort(found, "vip")["requests"] == 25
-    assert load([stage.folder / "plan.yaml"], {}).kafka.group_id == found["group"]
+    assert found["group"] == stage.group

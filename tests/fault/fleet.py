@@ -6,6 +6,7 @@ Every process has a partner key of its own, so the endpoint's history tells who 
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import random
 import signal
@@ -80,11 +81,15 @@ class Fleet:
         for _ in range(self._replicas):
             self.start()
         self.wait_until_shared_out()
+        # The endpoint lives in this process, beside millions of objects that the audit keeps: a
+        # collection of them stops it for longer than a request may take.
+        gc.disable()
         self.load.start()
         self._watcher.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        gc.enable()
         self._done.set()
         self.load.__exit__()
         if self._watcher.is_alive():

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.core.model import Partition
-from daemon.kafka.records import Run
+from daemon.kafka.records import Record, Run
 
 CORPUS = Path(__file__).parent / "corpus" / "debezium"
 
@@ -57,7 +57,7 @@ def run_of(
     return run_of_records(records, topic=topic)
 
 
-def run_of_records(records: Sequence[FakeRecord], *, topic: str = "t") -> Run:
+def run_of_records(records: Sequence[Record], *, topic: str = "t") -> Run:
     """Return a run of partition 0 with these records, whose offsets ascend."""
     first, last = records[0].offset(), records[-1].offset()
     return Run(Partition(topic, 0), records, first, last + 1, leader_epoch=7)

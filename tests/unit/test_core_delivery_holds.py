@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -59,6 +60,23 @@ def test_after_an_outage_everything_is_delivered_within_30_seconds() -> None:
     sending.finish(within_s=30.0)
 
     assert len(sending.accepted) == 20
+
+
+def test_the_first_acceptance_after_an_outage_ends_every_backoff_that_was_due_to_it() -> None:
+    told = replace(SERVER_ERROR, retry_after_s=3_600.0)
+    answers = {"told": told, "locked": LOCKED}
+    others = [f"c{n}" for n in range(20)]
+    sending = Sending(by_cohort(answers | dict.fromkeys(others, SERVER_ERROR)))
+    sending.submit(*(flush_of(members(1), cohort=cohort) for cohort in (*others, *answers)))
+    sending.go_on(600.0)
+    assert sending.delivery.health.out(sending.now_s)
+
+    sending.says = by_cohort({"locked": LOCKED})
+    while not sending.accepted:
+        sending.step()
+    sending.go_on(1.0)
+
+    assert sending.accepted.keys() == set(others)
 
 
 def test_one_cohort_failing_alone_does_not_make_an_outage_for_the_others() -> None:

@@ -73,6 +73,19 @@ def test_errors_of_an_accepted_update_are_counted_and_sampled() -> None:
     assert registry.get_sample_value("cohortd_changes_delivered_total", delivered) == 1
 
 
+def test_a_request_that_may_have_left_too_late_is_counted_and_told() -> None:
+    registry = CollectorRegistry()
+    update = CohortUpdate("vip", {"ann": True})
+    answer = Answer(Verdict.RETRY, Sent.AMBIGUOUS, "timeout", late=True)
+
+    with capture_logs() as lines:
+        _watch(registry).answered(Attempt(1, "vip", "VIP", update, None), answer, 61.5)
+
+    assert registry.get_sample_value("cohortd_late_requests_total") == 1
+    [line] = [line for line in lines if line["event"] == event.REQUEST_LATE]
+    assert (line["cohort"], line["seconds"]) == ("vip", 61.5)
+
+
 @pytest.mark.parametrize(("per_hour", "declared"), [(36, True), (36_000, False)])
 def test_a_budget_that_makes_everything_wait_for_long_is_a_declared_reason(
     per_hour: int, declared: bool

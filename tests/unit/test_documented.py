@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from daemon.config.inputs import InputSettings, Value
+from daemon.config.inputs import InputSettings
 from daemon.config.keys import shape_of
+from daemon.config.mapping import Value
 from daemon.config.settings import Settings, effective, load
 from daemon.formats.decoders import compile_input
 from daemon.metrics import CATALOGUE

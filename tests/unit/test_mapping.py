@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from daemon.config.inputs import InputSettings, parse_path, path_text
+from daemon.config.inputs import InputSettings
+from daemon.config.mapping import parse_path, path_text
 from daemon.core.model import Device
 from daemon.formats.decoders import compile_input
 from daemon.kafka.records import Reason
@@ -70,7 +70,11 @@ def test_what_is_no_path_is_refused(text: object) -> None:
         (debezium(match_on=["alias"]), "", "no identifier of match_on"),
         (debezium(match_on=["alias", "alias"]), "match_on", "at most once"),
         (debezium(match_on=[]), "match_on", "at least 1"),
-        (debezium(mapping={**MAPPING, "op": {"column": "o"}}), "", "mapping.op is for format rows"),
+        (
+            debezium(mapping={**MAPPING, "op": {"column": "o", "add": ["i"]}}),
+            "",
+            "mapping.op is for format rows",
+        ),
         (debezium(mapping={**MAPPING, "on_null": "reject"}), "", "mapping.on_null"),
         (debezium(mapping={**MAPPING, "old_images": "remove"}), "", "mapping.old_images"),
         (
@@ -87,25 +91,6 @@ def test_a_wrong_input_is_told_where_and_what(
 
     assert where in problems
     assert what in problems
-
-
-@pytest.mark.parametrize(
-    ("changes", "where"),
-    [
-        ({"format": "rows"}, "format"),
-        ({"format": "upsert"}, "format"),
-        ({"encoding": "avro"}, "encoding"),
-        ({"encoding": "json-schema"}, "encoding"),
-        ({"key_encoding": "avro"}, "key_encoding"),
-        ({"only_when": [{"column": "a", "exists": True}]}, "only_when"),
-        ({"mapping": {**MAPPING, "preset": "posthog"}}, "mapping.0.preset"),
-        ({"mapping": [MAPPING, MAPPING]}, "mapping"),
-    ],
-)
-def test_what_is_to_come_is_refused_and_not_ignored(changes: dict[str, Any], where: str) -> None:
-    problems = problems_of(debezium(**changes))
-
-    assert re.search(rf"^{where}: .*not available in this version", problems, re.MULTILINE)
 
 
 def test_settings_survive_being_written_and_read_again() -> None:

@@ -27,9 +27,6 @@ CONNECT_S: Final = 10.0
 _TRY_S: Final = 3.0  # Long enough for each address a name has.
 _ASK_S: Final = 6.0
 
-# A few last records are read, so a few are enough to be fetched in advance.
-_FEW: Final = {"queued.min.messages": 100, "queued.max.messages.kbytes": 4096}
-
 T = TypeVar("T")
 
 
@@ -42,18 +39,19 @@ class NoAnswer(Exception):  # noqa: N818  It is an answer, not a mistake.
 
 
 class Cluster:
-    """Asks with the daemon's own settings. Use it within `with`, from one thread.
+    """Asks with the daemon's own settings. Use it within `with`, from one thread."""
 
-    `properties` are of its consumer, in place of those that suit a few questions.
-    """
-
-    def __init__(self, settings: Settings, properties: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, total_s: float = TOTAL_S, reads_much: bool = False
+    ) -> None:
         self.troubles = Troubles()
-        self._end_s = time.monotonic() + TOTAL_S
+        self._end_s = time.monotonic() + total_s
         own: dict[str, Any] = {"error_cb": self.troubles.add}
         group = {"group.id": settings.kafka.group_id}
         consumer = consumer_config({**client_properties(settings), **group})
-        consumer |= {**(_FEW if properties is None else properties), **own}
+        if not reads_much:  # A few last records, so a few are enough to be fetched in advance.
+            consumer |= {"queued.min.messages": 100, "queued.max.messages.kbytes": 4096}
+        consumer |= own
         try:
             self.consumer = Consumer(consumer, logger=client_log)
             self.admin = AdminClient(

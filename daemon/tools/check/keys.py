@@ -45,7 +45,7 @@ def look_at_keys(settings: Settings, hashes_max: int = HASHES_MAX) -> list[Group
 
 
 def _look(settings: Settings, hashes_max: int) -> list[Finding]:
-    with Cluster(settings, {}) as cluster:
+    with Cluster(settings, reads_much=True) as cluster:
         counts, missing = find_topics(cluster, settings)
         findings = [
             problem("inputs", f"topic {told} can't be read", "correct inputs, or create it")

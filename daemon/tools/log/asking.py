@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from confluent_kafka import KafkaException
 
@@ -15,13 +14,10 @@ from daemon.tools.check.cluster import Cluster, NoAnswer
 
 
 @contextmanager
-def asking(settings: Settings, properties: Mapping[str, Any] | None = None) -> Iterator[Cluster]:
-    """Give a cluster to ask; raise CohortdError where it gives no answer.
-
-    `properties` are of its consumer, in place of what suits a few questions.
-    """
+def asking(settings: Settings, *, reads_much: bool = False) -> Iterator[Cluster]:
+    """Give a cluster to ask; raise CohortdError where it gives no answer."""
     try:
-        with Cluster(settings, properties) as cluster:
+        with Cluster(settings, reads_much=reads_much) as cluster:
             yield cluster
     except NoAnswer as answer:
         raise CohortdError("\n".join(map(str, answer.findings))) from None

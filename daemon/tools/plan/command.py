@@ -29,9 +29,6 @@ EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 IDS_MAX: Final = 10  # Of a cohort, in the table.
 
-# As the daemon prefetches; what stands here is no setting of a person's.
-_PREFETCH: Final[dict[str, object]] = {}
-
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
@@ -85,7 +82,7 @@ def make_plan(settings: Settings, glob: str | None = None, sink: Sink | None = N
         wanted=_wanted(glob),
     )
     fold = Fold(decoder_of(settings), rules, strays, sink)
-    with asking(settings, _PREFETCH) as cluster:
+    with asking(settings, reads_much=True) as cluster:
         backlog = find_backlog(cluster, settings)
         scan = Scan(cluster.consumer)
         waiting = sum(map(len, backlog.stretches))

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.config.inputs import Mapping, Value
+from daemon.config.mapping import Mapping, Value
 from daemon.core.model import Alias, Device, Member
 from daemon.formats.changes import DoubtError
 from daemon.formats.values import UNAVAILABLE

@@ -1,0 +1,127 @@
+"""The loop over change events of a plainly mapped table; see `decode` for what a fast path is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from operator import length_hint
+from typing import Any, Final
+
+from daemon.core.model import Member
+from daemon.formats.changes import DoubtError, Ignored
+from daemon.formats.debezium_shape import FastRows, certain
+from daemon.formats.decode import DOUBTS, OPENINGS_MAX, SHALLOW_BYTES_MAX, Gathered, Selection
+from daemon.formats.json_limits import RECORD_BYTES_MAX, count_openings
+from daemon.formats.values import UNAVAILABLE, Getter, Source
+from daemon.kafka.records import Record, Run
+
+_IMAGES_AFTER: Final = frozenset({"c", "u", "r"})
+
+
+class RowPath:
+    """The fast path of Debezium's change events."""
+
+    def __init__(self, rows: FastRows) -> None:
+        self._rows = rows
+        self._cohort = None if rows.cohort is None else Getter(rows.cohort, "cohort_id")
+
+    def take(self, run: Run, at: int, into: Gathered, selection: Selection) -> int:
+        """See `FastPath`: the tombstones between the changes are counted apart."""
+        records = run.records[at:] if at else run.records
+        left = iter(records)
+        passed = into.ignored[Ignored.TOMBSTONE]
+        try:
+            self._group(self._fixed(run), self._envelopes(left, into), into, selection)
+            taken = len(records)
+        except DOUBTS:
+            taken = max(0, len(records) - length_hint(left) - 1)
+        into.count += taken - (into.ignored[Ignored.TOMBSTONE] - passed)
+        return taken
+
+    def _fixed(self, run: Run) -> str | None:
+        """Return the cohort where it is the same for a whole topic."""
+        if self._cohort is None:
+            return None
+        fixed = self._cohort.text(Source(run.partition.topic, run.records[0]))
+        if not fixed:
+            raise DoubtError
+        return fixed
+
+    def _group(
+        self, fixed: str | None, envelopes: Iterator[bytes], into: Gathered, selection: Selection
+    ) -> None:
+        """Raise a doubt at a record that is no change event of the plain kind."""
+        changes, names = into.changes, into.names
+        allowed, target, begin = self._rows.allowed, self._target_of(fixed), selection.begin
+        for event in map(self._rows.decode, envelopes):
+            op = event.op
+            if op == "d":
+                row, add = event.before, False
+            elif op in _IMAGES_AFTER:
+                row = event.after
+                add = row is not None and (allowed is None or is_member(row, allowed))
+            else:
+                raise DoubtError
+            cohort, member = target(row)
+            if op == "u" and event.before is not None:
+                old = event.before
+                if allowed is None or is_member(old, allowed):
+                    old_cohort, old_member = target(old)
+                    if old_member != member or old_cohort != cohort:
+                        if not selection.is_all:
+                            raise DoubtError  # Ignored is counted by record, not by change.
+                        changes.setdefault(old_cohort, {})[old_member] = False
+                        into.count += 1
+            try:
+                changes[cohort][member] = add
+            except KeyError:  # The cohort's first change in this run.
+                changes[cohort] = begin(cohort)
+                changes[cohort][member] = add
+            if row.name and op != "d":
+                names[cohort] = row.name
+
+    def _envelopes(self, records: Iterator[Record], into: Gathered) -> Iterator[bytes]:
+        """Take each envelope out of its wrapping, all of one schema; count the tombstones."""
+        wrapping, first = None, True
+        for record in records:
+            value = record.value()
+            if value is None:
+                into.ignored[Ignored.TOMBSTONE] += 1
+                continue
+            if first:
+                wrapping, first = self._rows.wrappings.find(value), False
+                if wrapping is not None and not wrapping.is_plain:
+                    raise DoubtError
+            if len(value) > RECORD_BYTES_MAX:
+                raise DoubtError
+            envelope = value if wrapping is None else wrapping.payload_of(value)
+            if envelope is None:
+                raise DoubtError
+            if len(envelope) > SHALLOW_BYTES_MAX and count_openings(envelope) > OPENINGS_MAX:
+                raise DoubtError
+            yield envelope
+
+    def _target_of(self, fixed: str | None) -> Callable[[Any], tuple[str, Member]]:
+        """Return how a row names a cohort and a member."""
+        identify, external_first = self._rows.identify, self._rows.external_first
+
+        def target(row: Any) -> tuple[str, Member]:  # noqa: ANN401
+            if row is None:
+                raise DoubtError
+            cohort = fixed or row.cohort
+            if type(cohort) is not str:
+                cohort = certain(cohort) or ""  # Nobody vouches for an empty one.
+            member = row.external if external_first else None
+            if type(member) is not str or not member:
+                member = identify(row)
+            return cohort, member
+
+        return target
+
+
+def is_member(row: Any, allowed: frozenset[Any]) -> bool:  # noqa: ANN401
+    """Tell whether a row is a membership; raise `DoubtError` where its column was not sent."""
+    if row.state in allowed:
+        return True
+    if row.state == UNAVAILABLE:
+        raise DoubtError
+    return False

@@ -1,0 +1,1 @@
+"""`cohortd schema`: the schemas of what it reads, of what it writes, and of its configuration."""
