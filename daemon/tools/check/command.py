@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from daemon.config.settings import Settings
 from daemon.errors import CohortdError
-from daemon.tools.check import braze, kafka
+from daemon.tools.check import braze, kafka, registry
 from daemon.tools.check.finding import Group, problem, problems_in, render
 from daemon.tools.check.keys import look_at_keys
 from daemon.tools.check.summary import configuration_lines, derived_lines
@@ -33,6 +33,8 @@ def run(settings: Settings, *, online: bool = False, keys: bool = False) -> int:
         print(line)
     print("configuration: valid", flush=True)
     looks: dict[str, Look] = {"Kafka": kafka.look, "Braze": braze.look} if online else {}
+    if online and settings.schema_registry is not None:
+        looks["schema registry"] = registry.look
     if keys:
         looks["keys"] = look_at_keys
     if not looks:
