@@ -160,6 +160,26 @@ def plan(
 
 
 @app.command()
+def init(
+    *,
+    bootstrap: Annotated[str, typer.Option(help="host:port of some brokers, commas between.")],
+    topic: Annotated[str, typer.Option(help="The topic to look at.")],
+    registry: Annotated[
+        str | None, typer.Option(metavar="URL", help="A schema registry, for Avro.")
+    ] = None,
+    properties: Annotated[
+        list[str] | None,
+        typer.Option("--property", metavar="NAME=VALUE", help="Of librdkafka; NAME=@FILE too."),
+    ] = None,
+) -> None:
+    """Look at a topic's last records and print a configuration to start from."""
+    from daemon.tools import init as tool  # noqa: PLC0415
+
+    options = tool.InitOptions(bootstrap, topic, registry, tuple(properties or ()))
+    raise typer.Exit(tool.run(options))
+
+
+@app.command()
 def demo(
     *,
     seconds: Annotated[int, typer.Option(min=5, max=3600, help="How long events flow.")] = 20,
