@@ -83,7 +83,7 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
     starts = Starts(
         consumer,
         Destination(settings.fingerprint, settings.delivery.settle),
-        _first_start(settings.start),
+        first_start(settings.start),
         beat,
     )
     delivery = Delivery(delivery_rules(settings), random.random, now_s)
@@ -240,7 +240,8 @@ def takes(entry: InputSettings, topic: str) -> bool:
     return entry.pattern is not None and re.fullmatch(entry.pattern, topic) is not None
 
 
-def _first_start(start: str | datetime) -> FirstStart:
+def first_start(start: str | datetime) -> FirstStart:
+    """Return where a group begins a topic that is new to it."""
     if isinstance(start, datetime):
         return FirstStart("time", round(start.timestamp() * 1000))
     return FirstStart(start)

@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -43,6 +44,19 @@ ConfigFiles = Annotated[
     list[Path],
     typer.Option("--config", "-c", help="A configuration file; given again, later files win."),
 ]
+
+
+class Until(StrEnum):
+    """Where a plan ends."""
+
+    LATEST = "latest"
+
+
+class PlanForm(StrEnum):
+    """How a plan is printed."""
+
+    TABLE = "table"
+    JSON = "json"
 
 
 class _State:
@@ -109,12 +123,60 @@ def check(
     online: Annotated[
         bool, typer.Option("--online", help="Also ask Kafka and Braze, changing nothing.")
     ] = False,
+    keys: Annotated[
+        bool,
+        typer.Option("--keys", help="Also read whole topics: is each member in one partition?"),
+    ] = False,
 ) -> None:
     """Validate the configuration and print what it amounts to."""
     settings = _load(config)
     from daemon.tools import check as tool  # noqa: PLC0415
 
-    raise typer.Exit(tool.run(settings, online=online))
+    raise typer.Exit(tool.run(settings, online=online, keys=keys))
+
+
+@app.command()
+def plan(
+    *,
+    config: ConfigFiles,
+    until: Annotated[  # The only one there is, named so that a script can be plain about it.
+        Until, typer.Option("--until", help="Where to stop reading.")
+    ] = Until.LATEST,
+    cohort: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Only cohorts whose id matches.")
+    ] = None,
+    form: Annotated[PlanForm, typer.Option("--format", help="How to print it.")] = PlanForm.TABLE,
+    show_ids: Annotated[
+        bool, typer.Option("--show-ids", help="Show whom it is about, too.")
+    ] = False,
+) -> None:
+    """Say what run would do with what waits; nothing is sent, committed or joined."""
+    assert until is Until.LATEST
+    settings = _load(config)
+    from daemon.tools import plan as tool  # noqa: PLC0415
+
+    options = tool.PlanOptions(cohort, form is PlanForm.JSON, show_ids)
+    raise typer.Exit(tool.run(settings, options))
+
+
+@app.command()
+def init(
+    *,
+    bootstrap: Annotated[str, typer.Option(help="host:port of some brokers, commas between.")],
+    topic: Annotated[str, typer.Option(help="The topic to look at.")],
+    registry: Annotated[
+        str | None, typer.Option(metavar="URL", help="A schema registry, for Avro.")
+    ] = None,
+    properties: Annotated[
+        list[str] | None,
+        typer.Option("--property", metavar="NAME=VALUE", help="Of librdkafka; NAME=@FILE too."),
+    ] = None,
+) -> None:
+    """Look at a topic's last records and print a configuration to start from."""
+    from daemon.tools import init as tool  # noqa: PLC0415
+
+    options = tool.InitOptions(bootstrap, topic, registry, tuple(properties or ()))
+    raise typer.Exit(tool.run(options))
 
 
 @app.command()

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from daemon.core.intent import Mark
 from daemon.core.model import Partition
 from daemon.core.takeover import Destination, Foreign, Log, Parked, first_start, take_over
 from daemon.core.tenure import Start
 from daemon.errors import KafkaUnavailable
-from daemon.kafka.records import Committed, ConsumerPort, Survey
+from daemon.kafka.records import Committed, Survey
 
 # How long one question to the broker may take. The first time it is short, since a turn waits
 # for it; each time it was in vain it is doubled, since the broker may only be slow.
@@ -25,6 +25,21 @@ ASK_S_MIN = 0.4
 ASK_S_MAX = 5.0
 
 Found: TypeAlias = Start | Foreign | Parked
+
+
+class Offsets(Protocol):
+    """Who is asked: the part of `ConsumerPort` that a start takes."""
+
+    def committed(
+        self, partitions: Sequence[Partition], timeout_s: float
+    ) -> dict[Partition, Committed | None]:
+        """Return what the group has committed."""
+
+    def log_range(self, partition: Partition, timeout_s: float) -> tuple[int, int]:
+        """Return the first offset and the end of the log."""
+
+    def offset_at(self, partition: Partition, timestamp_ms: int, timeout_s: float) -> int:
+        """Return the first offset at or after a time, the end of the log when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +55,7 @@ class Starts:
 
     def __init__(
         self,
-        consumer: ConsumerPort,
+        consumer: Offsets,
         destination: Destination,
         first: FirstStart,
         beat: Callable[[], None] = lambda: None,

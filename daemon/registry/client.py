@@ -97,8 +97,12 @@ class RegistryClient:
         return Found(kind, text, tuple(references.values()))
 
     def probe(self) -> None:
-        """Return where the registry answers us; raise `RegistryTrouble` where it doesn't."""
-        self._ask("/subjects")
+        """Return where the registry answers us; raise `RegistryTrouble` where it doesn't.
+
+        Asked is what takes no right to any subject and has a short answer whatever it holds.
+        """
+        if self._ask("/schemas/types") is None:
+            raise RegistryTrouble("404: no registry is there; is schema_registry.url right?")
 
     def close(self) -> None:
         """Let the connections go; it may be asked again."""

@@ -4,6 +4,7 @@
     python -m tests.bench --latency [--rate N] [--seconds N]
     python -m tests.bench --outage [--rate N] [--seconds N]
     python -m tests.bench --profile [workload]
+    python -m tests.bench --plan [flat hot debezium] [--events N]
 
 Exit code 1 when a final state at the simulator was not the fold of the log, or a promise of the
 measure is broken: after an outage it catches up at 80 % of its peak, on flat memory.
@@ -18,7 +19,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import latency, outage, profiled
+from tests.bench import latency, outage, planned, profiled
 from tests.bench.daemon_run import QUOTA, Setup, drain, start_cost
 from tests.bench.logs import PARTITIONS, Log, kafka, new_topic, write_log
 from tests.bench.measured import Measured, Usage, warm_up
@@ -41,6 +42,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--profile", action="store_true", help="show where the daemon's CPU goes")
     parser.add_argument("--resume", action="store_true", help="with --profile: no replay barrier")
     parser.add_argument("--latency", action="store_true", help="pace events and time each of them")
+    parser.add_argument("--plan", action="store_true", help="hold `cohortd plan` against `run`")
     parser.add_argument("--outage", action="store_true", help="let Braze be away, then catch up")
     parser.add_argument("--rate", type=int, default=5_000, help="events a second, where paced")
     parser.add_argument("--seconds", type=int, help="of pacing: 15; of an outage: 1,800")
@@ -61,6 +63,10 @@ def main() -> int:
                 return latency.run(folder, bootstrap, chosen.rate, chosen.seconds or 15)
             if chosen.outage:
                 return outage.run(folder, bootstrap, chosen.rate, chosen.seconds or 1_800)
+            if chosen.plan:
+                setup = Setup(folder, bootstrap, "", {}, requests_per_hour=chosen.requests_per_hour)
+                names = chosen.workloads or list(WORKLOADS)
+                return planned.run(setup, names, chosen.events, chosen.seed)
             return _drain_all(folder, bootstrap, chosen)
 
 

@@ -101,45 +101,50 @@ class Setup:
         return str(self.input["topic"])
 
 
+def new_group(setup: Setup, *, resume: bool) -> tuple[str, Path]:
+    """Return a group nobody has used and its configuration; it stands at 0 to `resume` there."""
+    group = unique("bench")
+    file = setup.folder / f"{group}.yaml"
+    file.write_text(yaml.safe_dump(_document(setup, group)))
+    if resume:
+        begin_at_zero(setup.bootstrap, group, setup.topic, load([file], {}).fingerprint)
+    return group, file
+
+
+def _document(setup: Setup, group: str) -> dict[str, Any]:
+    window: dict[str, Any] = {"max_age": setup.max_age}
+    if setup.max_changes is not None:
+        window["max_changes"] = setup.max_changes
+    memory = {} if setup.pending_max is None else {"max_pending_changes": setup.pending_max}
+    return {
+        "memory": memory,
+        "kafka": {"bootstrap_servers": setup.bootstrap, "group_id": group},
+        "inputs": [setup.input],
+        "start": "earliest",
+        "braze": {
+            "endpoint": setup.braze_url,
+            "partner": "bench",
+            "partner_api_key": "partner-key",
+            "data_import_key": "import-key",
+        },
+        "window": window,
+        "delivery": {
+            "requests_per_hour": setup.requests_per_hour,
+            "reserve": setup.reserve,
+        },
+        "dead_letter": {"topic": new_topic(setup.bootstrap)},
+        "admin": {"host": "127.0.0.1", "port": 0},
+    }
+
+
 class Daemon:
     """`cohortd run` with a group of its own, as a measured child."""
 
     def __init__(self, setup: Setup, *, resume: bool, wrapped: Sequence[str | Path] = ()) -> None:
         self.setup = setup
-        self.group = unique("bench")
-        file = setup.folder / f"{self.group}.yaml"
-        file.write_text(yaml.safe_dump(self._document()))
-        fingerprint = load([file], {}).fingerprint
-        if resume:
-            begin_at_zero(setup.bootstrap, self.group, setup.topic, fingerprint)
+        self.group, file = new_group(setup, resume=resume)
         arguments = [*(wrapped or ("-m", "daemon")), "run", "-c", file]
         self.child = Measured(arguments, file.with_suffix(".log"))
-
-    def _document(self) -> dict[str, Any]:
-        setup = self.setup
-        window: dict[str, Any] = {"max_age": setup.max_age}
-        if setup.max_changes is not None:
-            window["max_changes"] = setup.max_changes
-        memory = {} if setup.pending_max is None else {"max_pending_changes": setup.pending_max}
-        return {
-            "memory": memory,
-            "kafka": {"bootstrap_servers": setup.bootstrap, "group_id": self.group},
-            "inputs": [setup.input],
-            "start": "earliest",
-            "braze": {
-                "endpoint": setup.braze_url,
-                "partner": "bench",
-                "partner_api_key": "partner-key",
-                "data_import_key": "import-key",
-            },
-            "window": window,
-            "delivery": {
-                "requests_per_hour": setup.requests_per_hour,
-                "reserve": setup.reserve,
-            },
-            "dead_letter": {"topic": new_topic(setup.bootstrap)},
-            "admin": {"host": "127.0.0.1", "port": 0},
-        }
 
     def __enter__(self) -> Self:
         return self

@@ -19,7 +19,8 @@ from daemon.tools.check.kafka import look
 from tests.support.brokers import KafkaServer
 from tests.support.configs import load_with
 from tests.support.processes import wait_until
-from tests.support.topics import TIMEOUT_S, create_topic, unique
+from tests.support.stage import add
+from tests.support.topics import TIMEOUT_S, create_topic, delete_records, produce, unique
 
 pytestmark = pytest.mark.kafka
 
@@ -133,6 +134,33 @@ def test_says_how_topics_are_kept_and_warns_of_compaction(kafka: str, tmp_path: 
     assert f"topic {kept} has 2 partitions, cleanup.policy=delete, kept 1 d" in text
     assert len(warnings) == 1
     assert f"topic {compacted} is compacted" in warnings[0]
+
+
+def test_says_what_retention_has_taken_and_what_compaction_would(
+    kafka: str, tmp_path: Path
+) -> None:
+    cut = create_topic(kafka, 2, config={"retention.ms": "3600000"})
+    compacted = create_topic(kafka, 2, config={"cleanup.policy": "compact"})
+    produce(kafka, cut, [add("vip", f"u{number}") for number in range(9)], key=b"vip")
+    produce(kafka, compacted, [add("vip", "u1"), add("gold", "u1")], key=b"u1")
+    delete_records(kafka, cut, 0, 5)
+    settings = load_with(
+        tmp_path,
+        {
+            "kafka.bootstrap_servers": kafka,
+            "kafka.group_id": unique("group"),
+            "inputs": [{"topic": cut}, {"topic": compacted}],
+            "dead_letter.topic": None,
+        },
+    )
+
+    problems, warnings, _ = _told(settings)
+
+    told = "\n".join(warnings)
+    assert f"topic {cut} keeps records 1 h; changes not delivered by then are lost" in told
+    assert f"{cut}: the log begins after offset 0 in 1 of 2 partitions (0: 5)" in told
+    assert len(problems) == 1
+    assert f"{compacted}: is compacted, and 1 key sampled name several members" in problems[0]
 
 
 def test_a_wrong_password_is_told_from_an_unreachable_broker(

@@ -13,8 +13,9 @@ from daemon.config.settings import load
 from daemon.tools.dlq.reading import Readers
 from daemon.tools.dlq.replay import Wishes, replay
 from daemon.tools.dlq.scanning import look_at_logs
-from daemon.tools.dlq.source import asking, read_letters
+from daemon.tools.dlq.source import read_letters
 from daemon.tools.dlq.writing import Again, Writer
+from daemon.tools.log.asking import asking
 from tests.support.commands import Said, command
 from tests.support.processes import wait_until
 from tests.support.stage import add, remove
@@ -146,7 +147,7 @@ def test_a_letter_that_is_overtaken_between_scan_and_write_is_never_seen(
     settings = settings_of(stage, rows(stage, "in", "entered"))
     readers = Readers(settings)
 
-    with asking(settings) as cluster, Writer(settings, readers) as writer:
+    with asking(settings, reads_much=True) as cluster, Writer(settings, readers) as writer:
         [letter] = read_letters(cluster, stage.letters_topic).letters
         log = look_at_logs(cluster, readers, [(letter, readers.read(letter))])
         stage.produce(json.dumps(row | {"op": "out"}).encode())  # Meanwhile.

@@ -60,7 +60,7 @@ class Apicurio:
 
 @dataclass
 class SmallRegistry:
-    """Answers Confluent's two questions from what it is given, well or badly; see `serving`."""
+    """Answers Confluent's questions from what it is given, well or badly; see `serving`."""
 
     schemas: dict[int, dict[str, Any]] = field(default_factory=dict)
     versions: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -83,8 +83,8 @@ class SmallRegistry:
             return self.status, self.body or b"{}"
         parts = path.strip("/").split("/")
         found: Any = None
-        if parts == ["subjects"]:
-            found = []
+        if parts == ["schemas", "types"]:
+            found = ["AVRO", "JSON"]
         elif parts[:2] == ["schemas", "ids"]:
             found = self.schemas.get(int(parts[2]))
         elif parts[0] == "subjects":

@@ -35,6 +35,7 @@ def test_an_answer_beyond_the_credentials_says_they_were_taken(status: int, tmp_
         (_answer(401, "Invalid partner API key"), "braze.partner_api_key_file", "US and EU differ"),
         (_answer(401, "Invalid client secret"), "braze.data_import_key_file", "make a new one"),
         (_answer(401, "Partner not enabled"), "braze.partner", "ask Braze to enable it"),
+        (_answer(401, "Unauthorized"), "braze.data_import_key_file", "does not say which"),
         (_answer(403, "inactivated"), "braze.cluster", "inactivated"),
         (_answer(404), "braze.partner", "correct braze.partner, or braze.cluster"),
         (_answer(302, "redirected to https://x"), "braze.cluster", "https://x"),

@@ -60,7 +60,9 @@ def previewed(
         records = [Stored(value, 100 + place, key) for place, value in enumerate(values)]
         sample.records[Partition(TOPIC, number)] = cast("list[Message]", records)
     preview = preview_of(TOPIC, sample, decoder_of(settings))
-    return list(describe_preview(preview, settings, width or len(partitions)))
+    wide = width or len(partitions)
+    keys = preview.keys.findings(TOPIC, wide, compacted=False)
+    return [*describe_preview(preview, settings), *keys]
 
 
 def lines(findings: Sequence[Finding], level: Level) -> list[str]:

@@ -32,6 +32,11 @@ _ANSWERS: Final = {
         "Braze refuses the data import key",
         "make a new one on the page of partner {partner} in the workspace's dashboard",
     ),
+    "unauthorized": (
+        "{import_key}",
+        "Braze refuses the request, and does not say which of the two keys is wrong",
+        "compare {partner_key} with what Braze gave for this region, then make a new import key",
+    ),
     "partner_not_enabled": (
         "braze.partner",
         "Braze says that partner {partner} is not enabled for this workspace",
@@ -110,8 +115,11 @@ def judge(answer: Answer, settings: Settings) -> list[Finding]:
         what, remedy = _BUSY[answer.reason]
         told = f"{what}, so nothing is known about the keys{_quoted(answer)}"
         return [warning("braze", told, remedy), *_quota(answer.quota, settings)]
+    reason = answer.reason
+    if reason == "client_secret" and "secret" not in answer.detail.lower():
+        reason = "unauthorized"  # What the verdict makes of a 401 with other words.
     where, what, remedy = (
-        text.format_map(_names(settings)) for text in _ANSWERS.get(answer.reason, _OTHERWISE)
+        text.format_map(_names(settings)) for text in _ANSWERS.get(reason, _OTHERWISE)
     )
     if answer.reason == "timeout":
         waited_s = min(settings.delivery.request_timeout, ATTEMPT_S_MAX)

@@ -22,6 +22,7 @@ from daemon.kafka.client_errors import is_passing
 from daemon.kafka.records import Committed
 from daemon.tools.check.cluster import Cluster
 from daemon.tools.check.finding import Finding, Level, count, listed, note, ok, problem, warning
+from daemon.tools.check.retention import describe_lost
 
 Ranges: TypeAlias = Mapping[Partition, tuple[int, int]]
 
@@ -90,6 +91,8 @@ def _judge(
     if fresh:
         start = settings.model_dump(mode="json")["start"]
         yield ok(_WHERE, f"no offsets yet for {listed(sorted(fresh))}: begins at start: {start}")
+        if start == "earliest":
+            yield from describe_lost(ranges, fresh)
     destination = Destination(settings.fingerprint, settings.delivery.settle)
     foreign: Counter[str] = Counter()
     parked: list[str] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from confluent_kafka import KafkaException
 
 from daemon.config.settings import Settings
+from daemon.errors import CohortdError
 from daemon.kafka.client_errors import describe, error_of
 from daemon.tools.check.cluster import Cluster, NoAnswer
 from daemon.tools.check.finding import Finding, Group, count, ok, problem
@@ -47,4 +48,8 @@ def _ask(
     ranges = cluster.ranges(partitions) if partitions else {}
     findings += look_at_group(cluster, settings, ranges)
     if ranges:
-        sampled += look_at_records(cluster, settings, ranges)
+        try:
+            sampled += look_at_records(cluster, settings, ranges, topics.compacted)
+        except CohortdError as error:  # The schema registry: what else was found stays.
+            remedy = "the last records can't be looked at before that"
+            sampled.append(problem("inputs", str(error), remedy))

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 from daemon.assembly import decoder_of
 from daemon.config.settings import Settings
-from daemon.core.model import Member, Partition
 from daemon.formats.decode import Decoded, Decoder
 from daemon.kafka.records import Record, Reject, Run
 from daemon.tools.check.cluster import Cluster
 from daemon.tools.check.finding import Finding, count, listed, note, ok, problem, warning
 from daemon.tools.check.group import Ranges
+from daemon.tools.check.record_keys import RecordKeys
 from daemon.tools.check.sample import TOPICS_MAX, Sample, read_last
 from daemon.tools.check.shape import describe_members
 
@@ -31,16 +32,15 @@ class Preview:
 
     topic: str
     records: int = 0
-    keyless: int = 0
     changes: int = 0
     adds: Counter[str] = field(default_factory=Counter)
     removals: Counter[str] = field(default_factory=Counter)
     names: dict[str, str] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
     rejects: list[Reject] = field(default_factory=list)
-    places: dict[tuple[str, Member], set[int]] = field(default_factory=lambda: defaultdict(set))
+    keys: RecordKeys = field(default_factory=RecordKeys)
 
-    def take(self, partition: Partition, decoded: Decoded) -> None:
+    def take(self, decoded: Decoded) -> None:
         """Add what one partition's records say."""
         change_set = decoded.change_set
         self.changes += change_set.count
@@ -50,11 +50,11 @@ class Preview:
         for cohort, changes in change_set.changes.items():
             self.adds[cohort] += sum(changes.values())
             self.removals[cohort] += len(changes) - sum(changes.values())
-            for member in changes:
-                self.places[cohort, member].add(partition.number)
 
 
-def look_at_records(cluster: Cluster, settings: Settings, ranges: Ranges) -> list[Finding]:
+def look_at_records(
+    cluster: Cluster, settings: Settings, ranges: Ranges, compacted: AbstractSet[str]
+) -> list[Finding]:
     """Read the last records of each topic and say what they would become."""
     sample = read_last(cluster, ranges)
     decoder = decoder_of(settings)
@@ -63,7 +63,8 @@ def look_at_records(cluster: Cluster, settings: Settings, ranges: Ranges) -> lis
     for topic in topics[:TOPICS_MAX]:
         preview = preview_of(topic, sample, decoder)
         width = sum(partition.topic == topic for partition in ranges)
-        findings += describe_preview(preview, settings, width)
+        findings += describe_preview(preview, settings)
+        findings += preview.keys.findings(topic, width, compacted=topic in compacted)
     findings += _unread(sample)
     if len(topics) > TOPICS_MAX:
         findings.append(
@@ -79,15 +80,18 @@ def preview_of(topic: str, sample: Sample, decoder: Callable[[str], Decoder]) ->
         if partition.topic != topic:
             continue
         preview.records += len(records)
-        preview.keyless += sum(record.key() is None for record in records)
         first, last = records[0].offset() or 0, records[-1].offset() or 0
         run = Run(partition, cast("list[Record]", records), first, last + 1)
-        preview.take(partition, decoder(topic).decode(run))
+        preview.take(decoder(topic).decode(run))
+        for record in run.records:
+            offset = record.offset()
+            alone = decoder(topic).decode(Run(partition, [record], offset, offset + 1))
+            preview.keys.take(record, alone.change_set)
     return preview
 
 
-def describe_preview(preview: Preview, settings: Settings, width: int) -> Iterator[Finding]:
-    """Return what a person should know of it. `width` is the topic's partitions."""
+def describe_preview(preview: Preview, settings: Settings) -> Iterator[Finding]:
+    """Return what a person should know of what they become."""
     where = preview.topic
     if not preview.records:
         yield note(where, "no records to look at yet")
@@ -107,8 +111,7 @@ def describe_preview(preview: Preview, settings: Settings, width: int) -> Iterat
             "see cohorts.include and exclude, member_when, and whether the topic is the right one"
         )
         yield warning(where, f"{told} none says anything about a member", remedy)
-    yield from describe_members(where, {member for _, member in preview.places})
-    yield from _keys(preview, width)
+    yield from describe_members(where, {member for _, member in preview.keys.keys})
 
 
 def _cohorts(preview: Preview, settings: Settings) -> Iterator[Finding]:
@@ -142,18 +145,6 @@ def _rejects(preview: Preview) -> Iterator[Finding]:
             yield warning(preview.topic, what, "correct the mapping, or the producer of these")
     if len(kinds) > _REJECTS_MAX:
         yield note(preview.topic, f"and {len(kinds) - _REJECTS_MAX} more kinds of dead letters")
-
-
-def _keys(preview: Preview, width: int) -> Iterator[Finding]:
-    """All changes of one member of one cohort must stand in one partition."""
-    split = sum(len(partitions) > 1 for partitions in preview.places.values())
-    remedy = "key the topic by user, by cohort or by both: order holds within a partition only"
-    if split:
-        what = f"the changes of {count(split, 'member')} stand in more than one partition"
-        yield warning(preview.topic, what, remedy)
-    elif preview.keyless and width > 1:
-        what = f"{count(preview.keyless, 'record')} without a key, in {count(width, 'partition')}"
-        yield warning(preview.topic, what, remedy)
 
 
 def _unread(sample: Sample) -> Iterator[Finding]:

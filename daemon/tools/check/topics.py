@@ -21,12 +21,13 @@ from daemon.core.model import Partition
 from daemon.kafka.client_errors import describe
 from daemon.tools.check.cluster import Cluster
 from daemon.tools.check.finding import Finding, count, listed, note, ok, problem, warning
+from daemon.tools.check.retention import describe_retention, kept_text
 
 LOOKED_AT_MAX: Final = 100  # Topics a pattern may match beyond are counted, not asked about.
 
 _MISSING: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001
 _DENIED: Final = KafkaError.TOPIC_AUTHORIZATION_FAILED
-_SETTINGS: Final = ("cleanup.policy", "retention.ms")
+_SETTINGS: Final = ("cleanup.policy", "retention.ms", "retention.bytes")
 
 
 class Topics:
@@ -36,6 +37,7 @@ class Topics:
         self._cluster = cluster
         self._settings = settings
         self._known: dict[str, Any] = dict(metadata.topics)
+        self.compacted: set[str] = set()  # As far as their settings could be read.
         self._inputs: dict[str, str] = {}  # The topics that exist, by the setting that takes them.
 
     def partitions(self) -> list[Partition]:
@@ -133,7 +135,7 @@ class Topics:
         told = f"topic {topic} has {count(len(self._known[topic].partitions), 'partition')}"
         values = _values(kept)
         if values:
-            told += f", cleanup.policy={values['cleanup.policy']}, kept {_kept(values)}"
+            told += f", cleanup.policy={values['cleanup.policy']}, kept {kept_text(values)}"
         operations = getattr(described, "authorized_operations", None)
         needed = AclOperation.READ if topic in self._inputs else AclOperation.WRITE
         if operations and needed not in operations and AclOperation.ALL not in operations:
@@ -141,7 +143,10 @@ class Topics:
             yield problem(where, f"this user may not {act.lower()} topic {topic}", f"grant {act}")
         else:
             yield ok(where, told)
+        if topic in self._inputs:
+            yield from describe_retention(where, topic, values)
         if "compact" in values.get("cleanup.policy", ""):
+            self.compacted.add(topic)
             yield warning(
                 where,
                 f"topic {topic} is compacted: of all records with one key only the last stays",
@@ -153,17 +158,6 @@ def _values(kept: object) -> Mapping[str, str]:
     if not isinstance(kept, dict):
         return {}
     return {name: str(kept[name].value) for name in _SETTINGS if name in kept}
-
-
-def _kept(values: Mapping[str, str]) -> str:
-    """Return the retention in the largest whole unit."""
-    left = int(values.get("retention.ms", "-1"))
-    if left < 0:
-        return "for ever"
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
-        if left >= size and left % size == 0:
-            return f"{left // size:,} {unit}"
-    return f"{left:,} ms"
 
 
 def _remedy(where: str) -> str:

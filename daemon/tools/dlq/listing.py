@@ -13,7 +13,8 @@ from daemon.config.settings import Settings
 from daemon.tools.dlq.choice import Choice
 from daemon.tools.dlq.letter import DeadLetter
 from daemon.tools.dlq.reading import Readers
-from daemon.tools.dlq.source import asking, read_letters, topic_of
+from daemon.tools.dlq.source import read_letters, topic_of
+from daemon.tools.log.asking import asking
 from daemon.tools.table import print_columns
 
 COLUMNS = ("reason", "topic", "cohort", "letters", "oldest", "newest", "example")
@@ -63,7 +64,7 @@ def show_list(settings: Settings, choice: Choice, *, as_json: bool = False) -> i
     """Print the groups, the largest first; nothing is changed. Return the exit code."""
     topic = topic_of(settings)
     readers = Readers(settings)
-    with asking(settings) as cluster:
+    with asking(settings, reads_much=True) as cluster:
         letters = read_letters(cluster, topic).letters
     groups = grouped(letters, readers, choice)
     if as_json:

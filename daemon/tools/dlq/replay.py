@@ -23,8 +23,9 @@ from daemon.tools.dlq.judging import DONE, Fate, Judged, Log, Where, first_fate,
 from daemon.tools.dlq.letter import DeadLetter
 from daemon.tools.dlq.reading import Readers, Reading, written_by_a_connector
 from daemon.tools.dlq.scanning import look_at_logs
-from daemon.tools.dlq.source import Letters, asking, partitions_of, read_letters, topic_of
+from daemon.tools.dlq.source import Letters, partitions_of, read_letters, topic_of
 from daemon.tools.dlq.writing import BATCH_MAX, Again, Writer
+from daemon.tools.log.asking import asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def replay(settings: Settings, wishes: Wishes) -> Replayed:
     topic = topic_of(settings)
     readers = Readers(settings)
     _check_into(readers, wishes.into)
-    with asking(settings) as cluster, Writer(settings, readers) as writer:
+    with asking(settings, reads_much=True) as cluster, Writer(settings, readers) as writer:
         begin = {} if wishes.from_beginning else writer.progress(partitions_of(cluster, topic))
         letters = read_letters(cluster, topic, begin)
         read, known = _read_all(readers, letters, wishes)

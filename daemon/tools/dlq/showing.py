@@ -13,7 +13,8 @@ from daemon.core.model import Partition
 from daemon.errors import CohortdError, Problem, SettingsError
 from daemon.tools.dlq.letter import DeadLetter
 from daemon.tools.dlq.reading import Readers, Reading
-from daemon.tools.dlq.source import asking, read_letters, topic_of
+from daemon.tools.dlq.source import read_letters, topic_of
+from daemon.tools.log.asking import asking
 
 _SHOWN_MAX: Final = 4_000
 _DEPTH_MAX: Final = 8
@@ -27,7 +28,7 @@ def show_one(settings: Settings, where: str, *, show_ids: bool, raw: Path | None
     number, offset = _parse(where)
     topic = topic_of(settings)
     place = Partition(topic, number)
-    with asking(settings) as cluster:
+    with asking(settings, reads_much=True) as cluster:
         letters = read_letters(cluster, topic, {place: offset}).letters
     letter = next((each for each in letters if (each.place, each.offset) == (place, offset)), None)
     if letter is None:

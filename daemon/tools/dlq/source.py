@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-
-from confluent_kafka import KafkaException
 
 from daemon.config.settings import Settings
 from daemon.core.model import Partition
 from daemon.errors import CohortdError, Problem, SettingsError
-from daemon.kafka.client_errors import describe, error_of
 from daemon.kafka.records import Run
-from daemon.tools.check.cluster import Cluster, NoAnswer
+from daemon.tools.check.cluster import Cluster
 from daemon.tools.dlq.letter import DeadLetter, read_letter
 from daemon.tools.log.scan import Scan, Stretch, batches
 
@@ -34,19 +29,6 @@ def topic_of(settings: Settings) -> str:
         what = "there is no dead-letter topic in this configuration"
         raise SettingsError([Problem("dead_letter.topic", what, "name the topic to look at")])
     return settings.dead_letter.topic
-
-
-@contextmanager
-def asking(settings: Settings) -> Iterator[Cluster]:
-    """Give a cluster to ask; whatever does not answer becomes readable lines."""
-    try:
-        with Cluster(settings, total_s=math.inf, reads_much=True) as cluster:
-            yield cluster
-    except NoAnswer as answer:
-        raise CohortdError("\n".join(map(str, answer.findings))) from None
-    except KafkaException as exception:
-        why = describe(error_of(exception))
-        raise CohortdError(f"Kafka: {why}; see whether the brokers are well") from None
 
 
 def partitions_of(cluster: Cluster, topic: str) -> list[Partition]:

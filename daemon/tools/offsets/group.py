@@ -7,18 +7,14 @@ broker itself is the lock, whatever starts between our question and our write.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
     KafkaError,
-    KafkaException,
-    TopicCollection,
     TopicPartition,
 )
 
@@ -27,10 +23,12 @@ from daemon.core.intent import Intent
 from daemon.core.model import Partition
 from daemon.errors import CohortdError, KafkaUnavailable
 from daemon.kafka import questions
-from daemon.kafka.client_errors import describe, error_of
+from daemon.kafka.client_errors import describe
 from daemon.kafka.records import Committed
-from daemon.tools.check.cluster import Cluster, NoAnswer
+from daemon.tools.check.cluster import Cluster
 from daemon.tools.check.finding import count, listed
+from daemon.tools.log.asking import asking
+from daemon.tools.log.topics import find_topics, topic_ids
 from daemon.tools.offsets.position import Position
 
 _AGAIN_S: Final = 0.2  # Between two questions to a coordinator that is not ready yet.
@@ -55,12 +53,12 @@ class Group:
 
 def look(settings: Settings) -> Group:
     """Return the group and every partition of the inputs. Raise CohortdError without an answer."""
-    with _asking(settings) as cluster:
-        counts, missing = _topics(cluster, settings)
+    with asking(settings) as cluster:
+        counts, missing = find_topics(cluster, settings)
         partitions = [Partition(t, number) for t in sorted(counts) for number in range(counts[t])]
         ranges = cluster.ranges(partitions) if partitions else {}
         committed = _committed(cluster, partitions)
-        ids = _topic_ids(cluster, sorted(counts))
+        ids = topic_ids(cluster, sorted(counts))
         positions = [
             Position(p, committed.get(p), *ranges[p], ids.get(p.topic, "")) for p in partitions
         ]
@@ -80,7 +78,7 @@ def write(settings: Settings, intents: Sequence[Intent], seen: Mapping[Partition
     written. Raise CohortdError for that, for a group with members, and for a refused commit.
     """
     name = settings.kafka.group_id
-    with _asking(settings) as cluster:
+    with asking(settings) as cluster:
         cluster.connect()
         members = _members(cluster, name)
         if members:
@@ -98,40 +96,6 @@ def write(settings: Settings, intents: Sequence[Intent], seen: Mapping[Partition
         _verify(name, intents, _committed(cluster, partitions))
 
 
-@contextmanager
-def _asking(settings: Settings) -> Iterator[Cluster]:
-    """Give a cluster to ask; whatever does not answer becomes readable lines."""
-    try:
-        with Cluster(settings) as cluster:
-            yield cluster
-    except NoAnswer as answer:
-        raise CohortdError("\n".join(map(str, answer.findings))) from None
-    except KafkaException as exception:
-        why = describe(error_of(exception))
-        raise CohortdError(f"Kafka: {why}; see whether the brokers are well") from None
-
-
-def _topics(cluster: Cluster, settings: Settings) -> tuple[dict[str, int], list[str]]:
-    """Return the partition counts of the inputs' topics, and the names that are not there."""
-    known = dict(cluster.connect().topics)
-    counts: dict[str, int] = {}
-    missing: list[str] = []
-    for entry in settings.inputs:
-        if entry.topic is None:
-            pattern = re.compile(entry.pattern or "")
-            matched = [name for name in known if pattern.fullmatch(name)]
-        else:
-            matched = [entry.topic]
-            if entry.topic not in known:  # A topic we may not see is missing from the list.
-                limit_s = cluster.limit_s()
-                known |= cluster.consumer.list_topics(entry.topic, timeout=limit_s).topics
-            if known[entry.topic].error is not None:
-                missing.append(f"{entry.topic} ({known[entry.topic].error.str()})")
-        usable = (name for name in matched if known[name].error is None)
-        counts |= {name: len(known[name].partitions) for name in usable}
-    return counts, missing
-
-
 def _committed(
     cluster: Cluster, partitions: Sequence[Partition]
 ) -> dict[Partition, Committed | None]:
@@ -139,16 +103,6 @@ def _committed(
         return questions.committed(cluster.consumer, partitions, cluster.limit_s())
     except KafkaUnavailable as error:
         raise CohortdError(f"{error}; {_MAY_READ}") from None
-
-
-def _topic_ids(cluster: Cluster, topics: Sequence[str]) -> dict[str, str]:
-    if not topics:
-        return {}
-    limit_s = cluster.limit_s()
-    asked = cluster.admin.describe_topics(TopicCollection(list(topics)), request_timeout=limit_s)
-    answers: Mapping[str, Any] = cluster.settle(asked)
-    told = {name: a for name, a in answers.items() if not isinstance(a, KafkaError)}
-    return {name: str(answer.topic_id) for name, answer in told.items()}
 
 
 def _members(cluster: Cluster, group: str) -> tuple[str, ...] | None:
