@@ -28,6 +28,8 @@ from daemon.status import DaemonView
 # How often the picture of the sending side is drawn, and key files are read again.
 PICTURE_EVERY_S = 0.5
 SECRETS_EVERY_S = 2.0
+NAMES_WAIT_S = 10.0  # For the topic of names to be read, at the start.
+NAMES_END_S = 3.0
 
 # The watchdog ends the process this long before the grace is over.
 _WATCHDOG_MARGIN_S = 0.5
@@ -97,6 +99,7 @@ class Daemon:
         parts.surveyor.start()
         if parts.librarian is not None:
             parts.librarian.start()
+        await self._recall_names(loop, parts)
         intake.start()
         anything: list[asyncio.Future[Any]] = [over, parts.dispatcher.crashed, *chores]
         await asyncio.wait(anything, return_when=asyncio.FIRST_COMPLETED)
@@ -107,10 +110,34 @@ class Daemon:
         parts.surveyor.stop()
         if parts.librarian is not None:
             parts.librarian.stop()
+        if parts.names is not None:
+            parts.names.stop()
+            await asyncio.to_thread(parts.names.join, NAMES_END_S)
         for chore in chores:
             chore.cancel()
         await parts.dispatcher.close(self._settings.delivery.request_timeout)
         return self._end(failure)
+
+    async def _recall_names(self, loop: asyncio.AbstractEventLoop, parts: Parts) -> None:
+        """Learn which cohorts are announced; where that takes too long, they are once more."""
+        names = parts.names
+        if names is None:
+            return
+        known = 0
+
+        def remember(more: dict[str, str]) -> None:
+            nonlocal known
+            known += len(more)
+            parts.dispatcher.remember(more)
+
+        def hear(more: dict[str, str]) -> None:
+            loop.call_soon_threadsafe(remember, more)
+
+        names.listen(hear)
+        parts.dispatcher.when_announced(names.tell)
+        names.start()
+        whole = await asyncio.to_thread(names.wait, NAMES_WAIT_S)
+        self._log.info(event.NAMES_REMEMBERED, cohorts=known, whole=whole)
 
     def _first_failure(
         self,

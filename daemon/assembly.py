@@ -18,8 +18,6 @@ from daemon.braze.dispatcher import Dispatcher
 from daemon.braze.watch import DeliveryWatch
 from daemon.config.inputs import InputSettings
 from daemon.config.kafka_properties import text_of
-from daemon.config.registry import RegistrySettings
-from daemon.config.secrets import Secret
 from daemon.config.settings import Settings, client_properties
 from daemon.core.backoff import Backoff
 from daemon.core.delivery import Delivery, DeliveryRules
@@ -30,8 +28,7 @@ from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
 from daemon.core.takeover import Destination
 from daemon.formats.avro import Schemas
-from daemon.formats.avro_schema import WriterSchema, read_schema
-from daemon.formats.changes import RejectError
+from daemon.formats.avro_schema import WriterSchema
 from daemon.formats.decode import Decoder
 from daemon.formats.decoders import compile_input
 from daemon.intake.dead_letters import DeadLetters
@@ -42,15 +39,14 @@ from daemon.intake.starts import FirstStart, Starts
 from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.kafka.consumer import KafkaConsumer
 from daemon.kafka.login import PASSWORD, USER, Login
+from daemon.kafka.names_topic import NamesTopic
 from daemon.kafka.outbox import Outbox
-from daemon.kafka.records import Reason
 from daemon.kafka.surveyor import Surveyor
 from daemon.line import ThreadLine
 from daemon.logs import get_logger, librdkafka_logger
 from daemon.metrics import CohortLabels, Metrics
-from daemon.registry.client import Address, Found, RegistryClient
-from daemon.registry.client import Credentials as RegistryCredentials
-from daemon.registry.library import AskingLibrary, Librarian, Library
+from daemon.registry.library import AskingLibrary, Librarian
+from daemon.registry.setup import schema_library
 from daemon.status import Board, DaemonView
 
 
@@ -66,6 +62,7 @@ class Parts:
     consumer: KafkaConsumer
     surveyor: Surveyor
     librarian: Librarian[WriterSchema] | None
+    names: NamesTopic | None
     intake: Intake
     intake_watch: IntakeWatch
 
@@ -109,6 +106,7 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
         consumer,
         surveyor,
         None if library is None else Librarian(library),
+        names_topic(settings),
         intake,
         intake_watch,
     )
@@ -174,41 +172,14 @@ def decoder_of(settings: Settings, schemas: Schemas | None = None) -> Callable[[
     return find
 
 
-def registry_client(registry: RegistrySettings) -> RegistryClient:
-    """Return what asks the schema registry; the credentials are read anew for each question."""
-    certificate = None
-    if registry.certificate_file is not None and registry.key_file is not None:
-        certificate = str(registry.certificate_file), str(registry.key_file)
-    address = Address(
-        registry.url,
-        ca_file=str(registry.ca_file) if registry.ca_file else None,
-        certificate=certificate,
-        proxy=registry.proxy,
-    )
-
-    def value(secret: Secret | None) -> str | None:
-        return None if secret is None else secret.reveal()
-
-    def credentials() -> RegistryCredentials:
-        return RegistryCredentials(
-            value(registry.username), value(registry.password), value(registry.bearer_token)
-        )
-
-    return RegistryClient(address, credentials)
-
-
-def schema_library(settings: Settings) -> Library[WriterSchema] | None:
-    """Return where writers' schemas are known, None where no input needs any."""
-    if settings.schema_registry is None or not any(i.needs_registry for i in settings.inputs):
+def names_topic(settings: Settings) -> NamesTopic | None:
+    """Return what remembers announced names, None where nothing does."""
+    topic = settings.cohorts.names_topic
+    if topic is None:
         return None
-    return Library(registry_client(settings.schema_registry), _compile_schema)
-
-
-def _compile_schema(found: Found) -> WriterSchema:
-    if found.kind != "AVRO":
-        detail = f"it is of type {found.kind}, and this input is read as Avro"
-        raise RejectError(Reason.REFUSED_SCHEMA, detail)
-    return read_schema(found.text, found.references)
+    reader = {**client_properties(settings), "group.id": f"{settings.kafka.group_id}.names"}
+    writer = client_properties(settings, "producer")
+    return NamesTopic(reader, writer, topic, settings.fingerprint)
 
 
 def braze_slot(settings: Settings) -> BrazeClient:

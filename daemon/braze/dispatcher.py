@@ -17,7 +17,7 @@ from daemon.braze.watch import DeliveryWatch
 from daemon.core.delivery import Attempt, Delivery
 from daemon.core.model import CohortUpdate, Flush, Outcome
 from daemon.core.outlook import Outlook, outlook_of
-from daemon.core.verdict import Answer
+from daemon.core.verdict import Answer, Verdict
 
 
 class Slot(Protocol):
@@ -74,6 +74,15 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._tell: Callable[[list[Outcome]], None] = lambda _: None
+        self._announced: Callable[[str, str], None] = lambda _cohort, _name: None
+
+    def when_announced(self, listener: Callable[[str, str], None]) -> None:
+        """Say who is told of a cohort and its name that Braze has taken."""
+        self._announced = listener
+
+    def remember(self, names: dict[str, str]) -> None:
+        """Braze knows these cohorts by these names already."""
+        self._delivery.names.remember(names)
 
     def tell(self, listener: Callable[[list[Outcome]], None]) -> None:
         """Say who is told of flushes that have ended."""
@@ -144,6 +153,8 @@ class Dispatcher:
         now_s = self._clock()
         self._free.append(slot)
         self._watch.answered(attempt, answer, now_s - allowed_s)
+        if attempt.update is None and answer.verdict is Verdict.ACCEPTED:
+            self._announced(attempt.cohort, attempt.name)
         self._end(self._delivery.finish(attempt.id, answer, now_s, self._unix_clock()))
         self._pump()
 

@@ -25,7 +25,7 @@ from daemon.config.timing import (
     Timing,
     read_timing,
 )
-from daemon.config.topic_rules import check_dead_letters, check_registry, check_topics
+from daemon.config.topic_rules import check_own_topics, check_registry, check_topics
 from daemon.core.lease import MARGIN_S, SHORTEST_S, lease_length_s
 from daemon.core.pacer import SAFETY
 from daemon.core.sender import SEARCH_PAUSE_S
@@ -255,6 +255,6 @@ _RULES: tuple[Callable[[Values, type[Noted]], Iterator[Problem]], ...] = (
     _check_patience,
     _check_address,
     check_topics,
-    check_dead_letters,
+    check_own_topics,
     check_registry,
 )

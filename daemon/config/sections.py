@@ -124,6 +124,7 @@ class CohortsSettings(Noted):
     exclude: tuple[Glob, ...] = ()
     id_prefix: Annotated[str, Field(max_length=128), AfterValidator(check_label)] = ""
     announce: bool = True
+    names_topic: Topic = None
     overrides: Annotated[dict[str, CohortOverride], AfterValidator(_check_cohort_ids)] = Field(
         default_factory=dict
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from daemon.config.inputs import InputSettings
 from daemon.config.noted import Noted, Values
-from daemon.config.sections import DeadLetterSettings
+from daemon.config.sections import CohortsSettings, DeadLetterSettings
 from daemon.errors import Problem
 
 
@@ -22,15 +22,22 @@ def check_topics(values: Values, top: type[Noted]) -> Iterator[Problem]:
                 yield Problem(f"inputs[{second}].{key}", what, "a topic stands in one input only")
 
 
-def check_dead_letters(values: Values, top: type[Noted]) -> Iterator[Problem]:
-    """A dead letter must not be read as a record."""
-    topic = values.get(DeadLetterSettings, "topic", object)
-    if not isinstance(topic, str):
-        return
-    for number, each in enumerate(values.get(top, "inputs", tuple)):
-        if _takes(each, topic):
-            what = f"is read by inputs[{number}], so that a dead letter would be read again"
-            yield Problem("dead_letter.topic", what, "name another topic, or narrow the input")
+def check_own_topics(values: Values, top: type[Noted]) -> Iterator[Problem]:
+    """What we write ourselves must not be read as a record, and each has a topic of its own."""
+    letters = values.get(DeadLetterSettings, "topic", object)
+    names = values.get(CohortsSettings, "names_topic", object)
+    inputs = values.get(top, "inputs", tuple)
+    for where, topic, what in (
+        ("dead_letter.topic", letters, "a dead letter"),
+        ("cohorts.names_topic", names, "a remembered name"),
+    ):
+        for number, each in enumerate(inputs if isinstance(topic, str) else ()):
+            if _takes(each, str(topic)):
+                said = f"is read by inputs[{number}], so that {what} would be read as a record"
+                yield Problem(where, said, "name another topic, or narrow the input")
+    if isinstance(names, str) and names == letters:
+        said = "is dead_letter.topic too, and must be compacted, which a dead letter would not last"
+        yield Problem("cohorts.names_topic", said, "name another topic")
 
 
 def _overlap(one: InputSettings, other: InputSettings) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from daemon.core.verdict import Verdict
 
@@ -11,7 +12,7 @@ RENAME_EVERY_S = 60.0
 
 
 class CohortNames:
-    """Announced names. Announcing again is harmless, so nothing of this outlives the process.
+    """Announced names. Announcing again is harmless, so nothing of this need outlive the process.
 
     A cohort is announced before its first members; its new name follows at most once a minute,
     and by itself where no further flush brings it.
@@ -29,7 +30,8 @@ class CohortNames:
         if not self._enabled:
             return False
         known, at_s = self._known.get(cohort, (None, -math.inf))
-        if known == name:
+        nameless = name == cohort and known is not None  # Its id stands in for a name not known.
+        if known == name or nameless:
             self._late.pop(cohort, None)
             return False
         if known is not None and now_s - at_s < RENAME_EVERY_S:
@@ -58,6 +60,12 @@ class CohortNames:
         elif known is not None:
             self._known[cohort] = (known[0], now_s)
             self._late.setdefault(cohort, (name, now_s + RENAME_EVERY_S))
+
+    def remember(self, names: Mapping[str, str]) -> None:
+        """Take in what was announced before, or by another process; the newest comes last."""
+        for cohort, name in names.items():
+            _, at_s = self._known.get(cohort, (name, -math.inf))
+            self._known[cohort] = (name, at_s)
 
     def knows(self, cohort: str) -> bool:
         """Tell whether the cohort has been announced, under whatever name."""

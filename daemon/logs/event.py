@@ -56,6 +56,8 @@ DEAD_LETTER_FAILED: Final = "dead_letter_failed"
 DEAD_LETTERS_HELD: Final = "dead_letters_held"
 
 # Braze.
+NAMES_TROUBLE: Final = "names_trouble"
+NAMES_REMEMBERED: Final = "names_remembered"
 COHORT_ANNOUNCED: Final = "cohort_announced"
 UPDATE_RETRIED: Final = "update_retried"
 REQUEST_LATE: Final = "request_late"

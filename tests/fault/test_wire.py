@@ -88,6 +88,10 @@ _PATIENT = {
 }
 
 
+# An answer of the default megabyte a partition would take longer here than `socket.timeout.ms`.
+_SMALL_ANSWERS = {"kafka.properties.fetch:message:max:bytes": 32_768}
+
+
 @pytest.mark.parametrize(
     "wire",
     [
@@ -101,7 +105,8 @@ def test_row_37_a_bad_wire_makes_it_slower_and_nothing_else(
     kafka_server: KafkaServer, one_stage: Stage, proxy: TcpProxy, wire: Wire
 ) -> None:
     stage, flips = one_stage, Flips(one_stage)
-    daemon = stage.start({**_behind(kafka_server), **_PATIENT})
+    small = _SMALL_ANSWERS if wire.bytes_per_s else {}
+    daemon = stage.start({**_behind(kafka_server), **_PATIENT, **small})
     daemon.wait_until_assigned(PARTITIONS)
     proxy.set(wire)
     began_s = time.monotonic()

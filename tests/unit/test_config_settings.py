@@ -18,6 +18,7 @@ DEFAULTS = {
         "exclude": [],
         "id_prefix": "",
         "announce": True,
+        "names_topic": None,
         "overrides": {},
     },
     "window": {"max_age": "2s", "max_changes": 1000, "removal_delay": "0s"},

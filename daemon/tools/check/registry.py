@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from daemon.assembly import registry_client
 from daemon.config.settings import Settings
 from daemon.registry.client import RegistryTrouble
+from daemon.registry.setup import registry_client
 from daemon.tools.check.finding import Finding, Group, note, ok, problem
 
 _WHERE = "schema_registry"

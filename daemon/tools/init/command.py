@@ -13,7 +13,6 @@ from typing import Any, cast
 import yaml
 from pydantic import ValidationError
 
-from daemon.assembly import schema_library
 from daemon.config.inputs import InputSettings
 from daemon.config.settings import Settings, load
 from daemon.core.model import Partition
@@ -22,6 +21,7 @@ from daemon.formats.avro import Schemas
 from daemon.formats.decoders import compile_input
 from daemon.kafka.records import Record, Run
 from daemon.registry.library import AskingLibrary
+from daemon.registry.setup import schema_library
 from daemon.tools.check.finding import count
 from daemon.tools.check.sample import read_last
 from daemon.tools.init.guess import Guess, guess
