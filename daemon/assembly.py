@@ -31,6 +31,7 @@ from daemon.formats.avro import Schemas
 from daemon.formats.avro_schema import WriterSchema
 from daemon.formats.decode import Decoder
 from daemon.formats.decoders import compile_input
+from daemon.formats.selection import CohortBound
 from daemon.intake.dead_letters import DeadLetters
 from daemon.intake.letters import Letters
 from daemon.intake.loop import Intake, IntakeRules
@@ -164,7 +165,10 @@ def decoder_of(settings: Settings, schemas: Schemas | None = None) -> Callable[[
     selected = None if whole else selection.cohort_selected
     if schemas is None and (library := schema_library(settings)) is not None:
         schemas = AskingLibrary(library)
-    compiled = [(entry, compile_input(entry, selected, schemas)) for entry in settings.inputs]
+    bound = CohortBound(settings.cohorts.max_active)
+    compiled = [
+        (entry, compile_input(entry, selected, schemas, bound)) for entry in settings.inputs
+    ]
 
     def find(topic: str) -> Decoder:
         return next(decoder for entry, decoder in compiled if takes(entry, topic))

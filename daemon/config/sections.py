@@ -125,6 +125,7 @@ class CohortsSettings(Noted):
     id_prefix: Annotated[str, Field(max_length=128), AfterValidator(check_label)] = ""
     announce: bool = True
     names_topic: Topic = None
+    max_active: Annotated[Count, Field(ge=1, le=10_000_000)] = 200_000
     overrides: Annotated[dict[str, CohortOverride], AfterValidator(_check_cohort_ids)] = Field(
         default_factory=dict
     )

@@ -9,8 +9,9 @@ from typing import Any, Final
 from daemon.core.model import Member
 from daemon.formats.changes import DoubtError, Ignored
 from daemon.formats.debezium_shape import FastRows, certain
-from daemon.formats.decode import DOUBTS, OPENINGS_MAX, SHALLOW_BYTES_MAX, Gathered, Selection
+from daemon.formats.decode import DOUBTS, OPENINGS_MAX, SHALLOW_BYTES_MAX, Gathered
 from daemon.formats.json_limits import RECORD_BYTES_MAX, count_openings
+from daemon.formats.selection import Selection
 from daemon.formats.values import UNAVAILABLE, Getter, Source
 from daemon.kafka.records import Record, Run
 

@@ -31,13 +31,13 @@ from daemon.formats.changes import (
 )
 from daemon.formats.json_limits import DEPTH_MAX, RECORD_BYTES_MAX, count_openings
 from daemon.formats.native import Event
+from daemon.formats.selection import ALL, Begin, Selection, Unselected
 from daemon.formats.values import UNAVAILABLE
 from daemon.kafka.records import Record, Reject, Run
 
 # A text this short can't be nested beyond the limit, even inside a wrapping.
 SHALLOW_BYTES_MAX: Final = 2 * (DEPTH_MAX - 1)
 OPENINGS_MAX: Final = DEPTH_MAX - 1
-_COHORTS_CACHED_MAX: Final = 10_000
 
 # Where more than one record in so many is doubtful, the rest of a run is read slowly.
 _DOUBTFUL_ONE_IN: Final = 8
@@ -47,7 +47,6 @@ _DOUBTS_LEAST: Final = 8
 DOUBTS = (DoubtError, RejectError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 Grouped: TypeAlias = dict[str, Changes]
-Begin: TypeAlias = Callable[[str], Changes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,44 +72,6 @@ class Gathered:
     ignored: Counter[str] = field(default_factory=Counter)
 
 
-class Unselected(Changes):
-    """Takes the changes of a cohort that nobody wants, and counts them."""
-
-    events = 0
-
-    def __setitem__(self, member: Member, add: bool) -> None:
-        super().__setitem__(member, add)  # Kept to be vouched for: a bad id is a reject here too.
-        self.events += 1
-
-
-class Selection:
-    """Which cohorts are wanted. Asks once a cohort, and remembers a bounded number of answers."""
-
-    def __init__(self, selected: Callable[[str], bool] | None) -> None:
-        self._selected = selected
-        self._cache: dict[str, bool] = {}
-
-    @property
-    def is_all(self) -> bool:
-        """Nothing is ever left out."""
-        return self._selected is None
-
-    def __call__(self, cohort: str) -> bool:
-        """Tell whether the cohort is wanted."""
-        if self._selected is None:
-            return True
-        wanted = self._cache.get(cohort)
-        if wanted is None:
-            if len(self._cache) >= _COHORTS_CACHED_MAX:
-                self._cache.clear()
-            wanted = self._cache[cohort] = self._selected(cohort)
-        return wanted
-
-    def begin(self, cohort: str) -> Changes:
-        """Return where the changes of a cohort go that is new in this run."""
-        return {} if self(cohort) else Unselected()
-
-
 class FastPath(Protocol):
     """Reads the good records of a run."""
 
@@ -128,11 +89,11 @@ class Decoder:
         self,
         reader: Reader,
         fast: FastPath | None = None,
-        selected: Callable[[str], bool] | None = None,
+        selection: Selection = ALL,
     ) -> None:
         self._reader = reader
         self._fast = fast
-        self._selection = Selection(selected)
+        self._selection = selection
 
     def decode(self, run: Run, *, stop_at_reject: bool = False) -> Decoded:
         """Return what the run says, whatever the bytes are.
@@ -160,6 +121,7 @@ class Decoder:
         try:
             gathered, rejects = self._read(run, self._fast, stop_at_reject=stop_at_reject)
             vouch(gathered)
+            self._selection.admit_all(gathered.changes)
         except DOUBTS:  # Of an id that the loop could not judge: which record has it?
             return self._read(run, None, stop_at_reject=stop_at_reject)
         for cohort in [c for c, sink in gathered.changes.items() if type(sink) is Unselected]:
@@ -192,6 +154,8 @@ class Decoder:
     ) -> None:
         try:
             read = self._reader.read(run.partition.topic, record)
+            if not isinstance(read, Ignored):
+                self._selection.admit(read)
         except RejectError as error:
             rejects.append(_reject(run, record, error))
             return

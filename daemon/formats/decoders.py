@@ -17,6 +17,7 @@ from daemon.formats.decode import Decoder, NativePath
 from daemon.formats.mapping import RowMapping
 from daemon.formats.native import Event, NativeReader, other_identifier
 from daemon.formats.rows import RowsReader
+from daemon.formats.selection import CohortBound, Selection
 from daemon.formats.upsert import UpsertReader
 from daemon.formats.wrapping import Wrappings
 
@@ -25,34 +26,37 @@ def compile_input(
     settings: InputSettings,
     selected: Callable[[str], bool] | None = None,
     schemas: Schemas | None = None,
+    bound: CohortBound | None = None,
 ) -> Decoder:
     """Return the decoder of one input.
 
     Changes of cohorts for which `selected` is false are ignored and counted; it is asked once a
-    cohort, and must always give the same answer. `schemas` is needed for Avro alone.
+    cohort, and must always give the same answer. `schemas` is needed for Avro alone. A record of
+    a cohort beyond the bound is a reject.
     """
+    selection = Selection(selected, bound)
     codec = _codec(settings.encoding, schemas)
     keys = _keys(settings, schemas)
     if settings.format == "rows":
-        return Decoder(RowsReader(settings, codec or JsonCodec(), keys), None, selected)
+        return Decoder(RowsReader(settings, codec or JsonCodec(), keys), None, selection)
     if settings.format == "upsert":
-        return Decoder(UpsertReader(settings, codec or JsonCodec(), keys), None, selected)
+        return Decoder(UpsertReader(settings, codec or JsonCodec(), keys), None, selection)
     if settings.format == "debezium":
-        return _compile_debezium(settings, selected, codec, keys)
+        return _compile_debezium(settings, selection, codec, keys)
     reader = NativeReader(settings.match_on, codec)
     if codec is not None:
-        return Decoder(reader, None, selected)
+        return Decoder(reader, None, selection)
     fast = NativePath(
         decode=msgspec.json.Decoder(Event).decode,
         identify=other_identifier(settings.match_on),
         external_first=settings.match_on[0] == "external_id",
     )
-    return Decoder(reader, fast, selected)
+    return Decoder(reader, fast, selection)
 
 
 def _compile_debezium(
     settings: InputSettings,
-    selected: Callable[[str], bool] | None,
+    selection: Selection,
     codec: Codec | None,
     keys: Codec,
 ) -> Decoder:
@@ -64,9 +68,9 @@ def _compile_debezium(
         for mapping, opener in zip(compiled, openers, strict=True)
     ]
     if len(readers) > 1:
-        return Decoder(EveryReader(readers), None, selected)
+        return Decoder(EveryReader(readers), None, selection)
     rows = None if codec else compile_rows(settings.mapping[0], settings.match_on, wrappings[0])
-    return Decoder(readers[0], None if rows is None else RowPath(rows), selected)
+    return Decoder(readers[0], None if rows is None else RowPath(rows), selection)
 
 
 def _codec(encoding: Encoding, schemas: Schemas | None) -> Codec | None:

@@ -89,6 +89,7 @@ class Reason(StrEnum):
     MISSING_IDENTITY = "missing_identity"  # No identifier that names a user.
     INVALID_VALUE = "invalid_value"  # A value of a type that can't become an id.
     ID_TOO_LONG = "id_too_long"  # Over 512 bytes, or 256 for a cohort.
+    TOO_MANY_COHORTS = "too_many_cohorts"  # Of a cohort beyond `cohorts.max_active`.
     TRUNCATE = "truncate"  # The table was emptied: whom that concerns the log does not say.
     UNSUPPORTED = "unsupported"  # An envelope this version refuses, with the remedy in its text.
     REFUSED = "refused"  # Braze will never take this member.

@@ -39,6 +39,7 @@ REJECT_REASONS: Final = (
     "missing_identity",
     "invalid_value",
     "id_too_long",
+    "too_many_cohorts",
     "truncate",
     "unsupported",
     "refused",

@@ -19,6 +19,7 @@ DEFAULTS = {
         "id_prefix": "",
         "announce": True,
         "names_topic": None,
+        "max_active": 200_000,
         "overrides": {},
     },
     "window": {"max_age": "2s", "max_changes": 1000, "removal_delay": "0s"},

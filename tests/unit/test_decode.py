@@ -9,6 +9,7 @@ from daemon.config.inputs import InputSettings
 from daemon.core.model import Alias, Device
 from daemon.formats.decode import Decoder
 from daemon.formats.decoders import compile_input
+from daemon.formats.selection import CohortBound
 from daemon.kafka.records import Reason
 from tests.support.corpus import FakeRecord, run_of, run_of_records
 
@@ -294,3 +295,20 @@ def test_unselected_cohorts_are_counted_and_asked_for_once(bad: dict[str, str] |
     assert decoded.ignored == {"cohort_not_selected": 2}
     assert len(decoded.rejects) == (bad is not None)
     assert asked == ["vip", "out"]
+
+
+@pytest.mark.parametrize("slowly", [True, False])
+def test_a_cohort_too_many_is_a_reject_and_those_known_go_on(*, slowly: bool) -> None:
+    bound = CohortBound(2)
+    decoder = compile_input(InputSettings(topic="t"), lambda c: c != "out", None, bound)
+    if slowly:
+        decoder._fast = None
+    events = [{"cohort_id": c, "op": "add", "external_id": "u"} for c in ("a", "out", "b", "c")]
+
+    first = decoder.decode(run_of(*events))
+    second = decoder.decode(run_of(*reversed(events)))
+
+    for decoded in (first, second):
+        assert decoded.change_set.changes == {"a": {"u": True}, "b": {"u": True}}
+        assert [each.reason for each in decoded.rejects] == [Reason.TOO_MANY_COHORTS]
+        assert decoded.ignored == {"cohort_not_selected": 1}
