@@ -71,6 +71,10 @@ class CohortNames:
         """Tell whether the cohort has been announced, under whatever name."""
         return cohort in self._known
 
+    def vouched(self, cohort: str) -> bool:
+        """Tell whether Braze has taken the cohort from this very process, or need not have."""
+        return not self._enabled or self._known.get(cohort, ("", -math.inf))[1] > -math.inf
+
     def queued(self, cohort: str, until_s: float) -> None:
         """Braze took the announcement but has only queued it (202)."""
         self._queued[cohort] = until_s

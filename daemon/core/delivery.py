@@ -205,6 +205,11 @@ class Delivery:
             sender.list(update, now_s + self._rules.settle_s)
         if answer.verdict is Verdict.ACCEPTED:
             sender.accept(attempt.id)
+        elif answer.verdict is Verdict.REFUSED and not self.names.vouched(attempt.cohort):
+            # It was only remembered, and Braze may have lost it: announce it before anybody is
+            # suspected.
+            self.names.forget(attempt.cohort)
+            sender.put_back(attempt.id)
         elif answer.verdict is Verdict.REFUSED and self.names.is_queued(attempt.cohort, now_s):
             sender.put_back(
                 attempt.id

@@ -3,6 +3,7 @@
     python -m tests.bench [flat poisoned hot debezium] [--events N] [--rounds N] [--seed N]
     python -m tests.bench --latency [--rate N] [--seconds N]
     python -m tests.bench --outage [--rate N] [--seconds N]
+    python -m tests.bench --cohorts N
     python -m tests.bench --profile [workload]
     python -m tests.bench --plan [flat hot debezium] [--events N]
 
@@ -19,7 +20,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import latency, outage, planned, profiled
+from tests.bench import cohorts, latency, outage, planned, profiled
 from tests.bench.daemon_run import QUOTA, Setup, drain, start_cost
 from tests.bench.logs import PARTITIONS, Log, kafka, new_topic, write_log
 from tests.bench.measured import Measured, Usage, warm_up
@@ -43,6 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="with --profile: no replay barrier")
     parser.add_argument("--latency", action="store_true", help="pace events and time each of them")
     parser.add_argument("--plan", action="store_true", help="hold `cohortd plan` against `run`")
+    parser.add_argument("--cohorts", type=int, help="start with so many names remembered")
     parser.add_argument("--outage", action="store_true", help="let Braze be away, then catch up")
     parser.add_argument("--rate", type=int, default=5_000, help="events a second, where paced")
     parser.add_argument("--seconds", type=int, help="of pacing: 15; of an outage: 1,800")
@@ -61,6 +63,8 @@ def main() -> int:
         with kafka(folder) as bootstrap:
             if chosen.latency:
                 return latency.run(folder, bootstrap, chosen.rate, chosen.seconds or 15)
+            if chosen.cohorts:
+                return cohorts.run(folder, bootstrap, chosen.cohorts)
             if chosen.outage:
                 return outage.run(folder, bootstrap, chosen.rate, chosen.seconds or 1_800)
             if chosen.plan:

@@ -93,6 +93,7 @@ class Setup:
     max_age: str = "1s"
     max_changes: int | None = None  # Of a window; None is the daemon's own default.
     pending_max: int | None = None  # `memory.max_pending_changes`; None likewise.
+    names_topic: str | None = None
     requests_per_hour: int = QUOTA
     reserve: float = 0.0
 
@@ -118,6 +119,7 @@ def _document(setup: Setup, group: str) -> dict[str, Any]:
     memory = {} if setup.pending_max is None else {"max_pending_changes": setup.pending_max}
     return {
         "memory": memory,
+        "cohorts": {"names_topic": setup.names_topic},
         "kafka": {"bootstrap_servers": setup.bootstrap, "group_id": group},
         "inputs": [setup.input],
         "start": "earliest",

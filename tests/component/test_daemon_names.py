@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Producer
 
+from tests.support.offsets_command import fingerprint_of
 from tests.support.processes import wait_until
 from tests.support.stage import add
 from tests.support.topics import unique
@@ -117,4 +118,21 @@ def test_a_topic_that_is_not_there_is_told_and_holds_nobody_up_for_long(stage: S
     assert daemon.log_lines("names_trouble")
     [line] = daemon.log_lines("names_remembered")
     assert line["whole"] is False
+    assert daemon.terminate() == 0
+
+
+def test_a_remembered_cohort_that_braze_has_lost_is_announced_anew(
+    stage: Stage, names: str
+) -> None:
+    producer = Producer({"bootstrap.servers": stage.bootstrap})
+    key = json.dumps([fingerprint_of(stage), "vip"]).encode()
+    producer.produce(names, b'{"name":"vip"}', key)
+    assert producer.flush(30) == 0
+
+    daemon = stage.start({"cohorts.names_topic": names})
+    stage.produce(add("vip", "u1"))
+    stage.wait_members(vip={"u1"})
+
+    assert announcements(stage) == ["vip"]
+    assert daemon.status()["counters"]["dead_letters"] == 0
     assert daemon.terminate() == 0

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.core.delivery import DeliveryRules
+from daemon.core.delivery import Attempt, DeliveryRules
+from daemon.core.verdict import Answer
 from tests.support.builders import (
     ACCEPTED,
     LOCKED,
@@ -228,3 +229,22 @@ def test_nothing_starts_on_a_lease_that_ran_out() -> None:
     assert not sending.started
     assert sending.delivery.capacity(0.0) == 0
     assert sending.delivery.wake_at_s(0.0) == math.inf
+
+
+def test_a_cohort_that_was_only_remembered_is_announced_before_a_member_is_suspected() -> None:
+    """Braze may have lost it since: 400, as for members that it will never take."""
+    known: set[str] = set()
+
+    def says(attempt: Attempt, _now_s: float) -> Answer:
+        if attempt.update is None:
+            known.add(attempt.cohort)
+        return ACCEPTED if attempt.cohort in known else REFUSED
+
+    sending = Sending(says, DeliveryRules(announce=True))
+    sending.delivery.names.remember({"vip": "VIP"})
+    sending.submit(flush_of(members(3), cohort="vip"))
+
+    sending.finish(within_s=10.0)
+
+    assert sending.accepted["vip"] == members(3)
+    assert [a.update is None for _, a in sending.started] == [False, True, False]
