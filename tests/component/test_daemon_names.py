@@ -133,6 +133,8 @@ def test_a_remembered_cohort_that_braze_has_lost_is_announced_anew(
     stage.produce(add("vip", "u1"))
     stage.wait_members(vip={"u1"})
 
+    stage.excused = frozenset({"unknown_cohort"})  # Once: how else should it learn of it?
+    assert stage.simulator.stats()["violations"]["unknown_cohort"] == 1
     assert announcements(stage) == ["vip"]
     assert daemon.status()["counters"]["dead_letters"] == 0
     assert daemon.terminate() == 0
