@@ -39,6 +39,7 @@ class Scene:
             relay=self.relay,
             ownership=SimpleNamespace(assigned={P}, standing=Standing(), joined=True),
             session=SimpleNamespace(trouble=""),
+            schemas=SimpleNamespace(trouble=""),
             committer=SimpleNamespace(committed={}),
             letters=SimpleNamespace(trouble=None, acknowledged=0),
             ratio_exceeded={},
