@@ -78,15 +78,16 @@ class Library(Generic[T]):
         self.asked.clear()
         with self._lock:
             wanted = list(self._wanted)
+        trouble = ""
         for schema_id in wanted:
             try:
                 found = self._client.schema(schema_id)
-            except RegistryTrouble as trouble:
-                self.trouble = str(trouble)
-                return False
-            self.trouble = ""
-            self._keep(schema_id, self._compiled(schema_id, found))
-        return True
+            except RegistryTrouble as said:
+                trouble = str(said)  # Perhaps of this one alone: the others may be had.
+            else:
+                self._keep(schema_id, self._compiled(schema_id, found))
+        self.trouble = trouble
+        return not trouble
 
     def _compiled(self, schema_id: int, found: Found | None) -> T | RejectError:
         if found is None:

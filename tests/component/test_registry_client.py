@@ -246,6 +246,20 @@ def test_trouble_is_told_and_passes(registry: SmallRegistry) -> None:
         assert library.get(1) == '"int"'
 
 
+def test_one_schema_that_cant_be_had_keeps_no_other_waiting(registry: SmallRegistry) -> None:
+    registry.schemas[1] = {"schema": 7}
+    registry.add(2, "int")
+    with client_of(registry) as client:
+        library = Library(client, compile_text)
+        for schema_id in (1, 2):
+            held(library, schema_id)
+
+        assert not library.ask()
+
+        assert library.get(2) == '"int"'
+        assert "no schema in it" in held(library, 1).detail
+
+
 def test_unknown_and_refused_schemas_are_rejects_and_unknown_ones_are_asked_for_again(
     registry: SmallRegistry,
 ) -> None:
