@@ -54,9 +54,11 @@ def test_partitions_that_come_to_a_saturated_process_are_paused_and_flow_later(
 
     assert first.terminate() == 0  # It can deliver nothing: the other one gets the partitions.
 
+    # Where one comes with an intent it replays until its update has been refused for a while.
     status = second.wait_for(
         "it has four, and all of them are paused",
         lambda status: [row["state"] for row in status["partitions"]] == ["paused"] * 4,
+        90.0,
     )
     assert status["counters"]["records_read"] - had <= POLL_MAX
     assert pending_of(second) <= CAP + POLL_MAX

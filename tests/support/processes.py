@@ -33,7 +33,7 @@ def free_port() -> int:
     raise RuntimeError("no free port was found below 32000")
 
 
-def wait_until(what: str, check: Callable[[], T | None], timeout_s: float = 30.0) -> T:
+def wait_until(what: str, check: Callable[[], T | None], timeout_s: float = 60.0) -> T:
     """Return the first truthy answer of `check`; fail with `what` after `timeout_s`.
 
     A check that blocks on its own (a poll with a timeout) is asked again at once; the pause

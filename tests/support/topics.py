@@ -13,7 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 45.0
 
 
 def unique(prefix: str) -> str:
