@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.support.kafka_cluster import KafkaCluster
 
 KILLS = int(os.environ.get("BROKER_KILLS", "3"))
-pytestmark = pytest.mark.timeout(180 + 60 * KILLS)
+pytestmark = pytest.mark.timeout(300 + 60 * KILLS)
 BACK_S = 30.0  # G10: progress within so long of the end of a fault.
 
 

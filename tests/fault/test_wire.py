@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support.tcp_proxy import TcpProxy
 
 RECORDS = int(os.environ.get("WIRE_RECORDS", "600"))
-pytestmark = pytest.mark.timeout(120 + RECORDS // 10)
+pytestmark = pytest.mark.timeout(300 + RECORDS // 10)
 RESETS = 3
 LEASE_S = 1.5  # Of `SHORT`: a session of 6 s, less a heartbeat, a request and the margin.
 ARRIVING_S = 1.0  # From the start of a request to its arrival, on a busy machine.
