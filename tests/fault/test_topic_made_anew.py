@@ -6,14 +6,13 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from daemon.core.intent import Mark
 from daemon.core.takeover import MADE_ANEW
 from tests.support import topics
 from tests.support.offsets_command import committed, offsets
-from tests.support.processes import wait_until
 from tests.support.stage import add
 
 if TYPE_CHECKING:
@@ -21,20 +20,6 @@ if TYPE_CHECKING:
     from tests.support.stage import Stage
 
 PARTITIONS = 4
-
-
-def _make_anew(stage: Stage) -> None:
-    """Delete the topic and create it again, as soon as the broker lets us."""
-    topics.delete_topic(stage.bootstrap, stage.topic)
-
-    def created() -> bool:
-        try:
-            topics.create_topic(stage.bootstrap, PARTITIONS, name=stage.topic)
-        except KafkaException:
-            return False
-        return True
-
-    wait_until("the topic is there again", created)
 
 
 def _append(stage: Stage, *values: bytes, partition: int = 0) -> None:
@@ -72,7 +57,7 @@ def test_row_32_it_parks_while_other_topics_go_on_until_a_reset(each_stage: Stag
     daemon.wait_until_assigned(PARTITIONS + 1)
     before = _topic_id(stage)
 
-    _make_anew(stage)
+    topics.make_anew(stage.bootstrap, stage.topic, PARTITIONS)
     _append(stage, add("vip", "new1"), partition=1)
 
     _wait_all_parked(daemon, stage.topic)
@@ -109,7 +94,7 @@ def test_row_32_a_new_log_that_is_long_enough_is_not_read_on_for_long(each_stage
     before = _topic_id(stage)
     daemon.signal(signal.SIGSTOP)
     try:
-        _make_anew(stage)
+        topics.make_anew(stage.bootstrap, stage.topic, PARTITIONS)
         _append(stage, *(add("vip", f"new{number}") for number in range(20)))
     finally:
         daemon.signal(signal.SIGCONT)
@@ -149,7 +134,7 @@ def test_row_32_a_shorter_log_is_told_as_a_topic_made_anew(real_stage: Stage, si
     daemon = stage.start()
     stage.wait_members(vip={f"old{number}" for number in range(5)})
 
-    _make_anew(stage)
+    topics.make_anew(stage.bootstrap, stage.topic, PARTITIONS)
     _append(stage, *(add("vip", f"new{number}") for number in range(size)))
 
     _wait_all_parked(daemon, stage.topic)

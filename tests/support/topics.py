@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
+
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,6 +53,35 @@ def create_topic_on(
 def delete_topic(bootstrap: str, topic: str) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     admin.delete_topics([topic])[topic].result(TIMEOUT_S)
+
+
+def make_anew(bootstrap: str, topic: str, partitions: int) -> None:
+    """Delete the topic and create it again; return when the leaders show the new one's logs.
+
+    A broker learns of both after the controller has answered: what is produced before that goes
+    into the old log, acknowledged, and is deleted with it.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    delete_topic(bootstrap, topic)
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(topic, number): latest for number in range(partitions)}
+
+    def created() -> bool:
+        try:
+            create_topic(bootstrap, partitions, name=topic)
+        except KafkaException:
+            return False
+        return True
+
+    def empty() -> bool:
+        try:
+            found = admin.list_offsets(asked, request_timeout=TIMEOUT_S)
+            return all(future.result(TIMEOUT_S).offset == 0 for future in found.values())
+        except KafkaException:
+            return False
+
+    wait_until("the topic is created again", created)
+    wait_until("its new logs are there", empty)
 
 
 def delete_records(bootstrap: str, topic: str, partition: int, before: int) -> None:
