@@ -26,7 +26,7 @@ slow_tests := tests/simulation tests/component tests/contract tests/integration 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test demo bench sim canaries soak torture format lock schemas wheel clean \
+.PHONY: help setup check test demo bench sim canaries fuzz soak torture format lock schemas wheel clean \
 	_format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
@@ -124,6 +124,10 @@ sim: setup  ## The seeded simulation of the core: SEEDS=n worlds.
 canaries: setup  ## Look for every planted bug afresh (ARGS=--write records the seeds).
 	@$(py) -m tests.simulation.canary_search $(ARGS)
 
+fuzz: setup  ## A million hostile inputs for every decoder, guided by coverage (ARGS=--keep).
+	@$(pip) --require-hashes --only-binary :all: -r requirements/fuzz.txt
+	@$(py) -m tests.fuzz $(ARGS)
+
 soak: setup  ## The real daemon under faults for MINUTES, then every cohort compared.
 	@$(VENV)/bin/cohortd demo --faults --seconds $$(( $(MINUTES) * 60 )) $(ARGS)
 
@@ -148,6 +152,7 @@ lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer ver
 	@$(lock_one) -c requirements/run.txt -o requirements/build.txt requirements/build.in
 	@$(lock_one) -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt \
 		pyproject.toml requirements/build.in requirements/dev.in
+	@$(lock_one) -c requirements/dev.txt -o requirements/fuzz.txt requirements/fuzz.in
 
 wheel: setup  ## Build dist/cohortd-*.whl, and try it in an environment of its own.
 	@rm -rf dist
