@@ -27,7 +27,7 @@ class Judge:
         self._run = run
         self._runs = runs
         self._done = 0
-        self._longest_s = 0.0
+        self._longest = (0.0, "")
         self._warm = 0
         self._of_target: Counter[str] = Counter()
         self._began_s = time.monotonic()
@@ -35,24 +35,26 @@ class Judge:
     def __call__(self, data: bytes) -> None:
         """Take one input."""
         began_s = time.thread_time()
-        self._of_target[self._run(data)] += 1
+        name = self._run(data)
         took_s = time.thread_time() - began_s
         self._done += 1
+        self._of_target[name] += 1
         if self._done > WARM_AFTER:
             assert took_s <= CPU_S_MAX, f"{took_s * 1e3:.1f} ms"
-            self._longest_s = max(self._longest_s, took_s)
+            self._longest = max(self._longest, (took_s, name))
         elif self._done == WARM_AFTER:
             self._warm = resident()
         if self._done == self._runs:
             self._finish()
 
     def _finish(self) -> None:
+        longest_s, where = self._longest
         growth = max(peak() - self._warm, 0)
         [(_, fewest)] = self._of_target.most_common()[-1:]
         print(
             f"{self._done:,} inputs in {time.monotonic() - self._began_s:.0f} s, each target at"
-            f" least {fewest:,}: none raised, the longest took {self._longest_s * 1e3:.1f} ms of a"
-            f" processor, memory grew by {growth / 2**20:.1f} MiB"
+            f" least {fewest:,}: none raised, the longest took {longest_s * 1e3:.1f} ms of a"
+            f" processor ({where}), memory grew by {growth / 2**20:.1f} MiB"
         )
         sys.stdout.flush()
         os._exit(0 if growth <= GROWTH_MAX else 1)
