@@ -115,7 +115,7 @@ class NamesTopic(threading.Thread):
         for message in messages:
             error = message.error()
             if error is None:
-                names.update(self._name_in(message))
+                names.update(name_in(message.key(), message.value(), self._fingerprint))
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                 left.discard(message.partition() or 0)
             elif not error.retriable():
@@ -126,17 +126,6 @@ class NamesTopic(threading.Thread):
             self._log.forget(event.NAMES_TROUBLE)
             self._read.set()
 
-    def _name_in(self, message: Message) -> dict[str, str]:
-        """Return the cohort's name; nothing for another destination's, or what is none."""
-        try:
-            key, value = json.loads(message.key() or b""), json.loads(message.value() or b"")
-            fingerprint, cohort = key
-            name = value["name"]
-        except (ValueError, TypeError, KeyError):
-            return {}
-        known = isinstance(cohort, str) and isinstance(name, str)
-        return {cohort: name} if known and fingerprint == self._fingerprint else {}
-
     def _write(self, producer: Producer) -> None:
         while not self._told.empty():
             cohort, name = self._told.get_nowait()
@@ -145,3 +134,13 @@ class NamesTopic(threading.Thread):
                 producer.produce(self._topic, json.dumps({"name": name}).encode(), key)
             except BufferError:
                 return  # It is announced again after the next restart: no harm.
+
+
+def name_in(key: bytes | None, value: bytes | None, fingerprint: str) -> dict[str, str]:
+    """Return the cohort's name; nothing for another destination's, or what is none."""
+    try:
+        (of, cohort), name = json.loads(key or b""), json.loads(value or b"")["name"]
+    except (ValueError, TypeError, KeyError):
+        return {}
+    known = isinstance(cohort, str) and isinstance(name, str)
+    return {cohort: name} if known and of == fingerprint else {}

@@ -153,6 +153,21 @@ def test_topics_that_do_not_exist_are_named_with_their_settings(checking: Checki
     assert lines[-1] == "check: 2 problems, no warning"
 
 
+def test_the_names_topic_is_looked_at_too(checking: Checking) -> None:
+    checking.make_topics()
+
+    missing = checking.says(1, cohorts__names_topic="names")
+    checking.mock.create_topic("names")
+    found = checking.says(0, cohorts__names_topic="names")
+
+    (told,) = level(missing, "problem")
+    assert told == (
+        "cohorts.names_topic: topic names does not exist; create it with cleanup.policy=compact,"
+        " or remove the setting"
+    )
+    assert "cohorts.names_topic: topic names has 1 partition" in level(found, "ok")
+
+
 def test_a_pattern_that_matches_nothing_yet_is_only_noted(checking: Checking) -> None:
     checking.make_topics()
 

@@ -136,6 +136,36 @@ def test_says_how_topics_are_kept_and_warns_of_compaction(kafka: str, tmp_path: 
     assert f"topic {compacted} is compacted" in warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("compact", []),
+        ("delete", ["has cleanup.policy=delete, so names in it are forgotten; set cleanup"]),
+    ],
+)
+def test_a_names_topic_is_to_be_compacted(
+    kafka: str, tmp_path: Path, policy: str, said: list[str]
+) -> None:
+    names = create_topic(kafka, config={"cleanup.policy": policy})
+    settings = load_with(
+        tmp_path,
+        {
+            "kafka.bootstrap_servers": kafka,
+            "kafka.group_id": unique("group"),
+            "inputs": [{"topic": create_topic(kafka)}],
+            "dead_letter.topic": create_topic(kafka),
+            "cohorts.names_topic": names,
+        },
+    )
+
+    problems, warnings, text = _told(settings)
+
+    assert problems == []
+    assert f"topic {names} has 1 partition, cleanup.policy={policy}" in text
+    assert len(warnings) == len(said)
+    assert all(told in warning for told, warning in zip(said, warnings, strict=True))
+
+
 def test_says_what_retention_has_taken_and_what_compaction_would(
     kafka: str, tmp_path: Path
 ) -> None:

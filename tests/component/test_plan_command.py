@@ -220,3 +220,32 @@ def test_a_stretch_larger_than_one_poll_is_read_whole(stage: Stage) -> None:
     assert found["records"] == found["members"] == 25_000
     assert cohort(found, "vip")["requests"] == 25
     assert found["group"] == stage.group
+
+
+def test_what_the_names_topic_remembers_is_not_announced_again(
+    stage: Stage, mock: MockCluster
+) -> None:
+    topic = mock.create_topic(f"{stage.topic}-names")
+    changes = {"cohorts.names_topic": topic}
+    stage.produce(add("vip", "u1", cohort_name="VIPs"), add("old", "u1", cohort_name="Old"))
+    daemon = stage.start(changes)
+    stage.wait_members(vip={"u1"}, old={"u1"})
+    daemon.wait_for_line("cohort_announced", cohort="vip")
+    daemon.wait_for_line("cohort_announced", cohort="old")
+    assert daemon.terminate() == 0
+    stage.produce(add("vip", "u2"), add("old", "u2", cohort_name="Older"), add("new", "u2"))
+
+    found = document(stage, changes=changes)
+    forgetful = document(stage)
+
+    assert (found["announcements"], forgetful["announcements"]) == (2, 3)
+    names = {each["cohort_id"]: each["name"] for each in found["cohorts"]}
+    assert names == {"vip": "VIPs", "old": "Older", "new": "new"}
+
+
+def test_a_names_topic_that_is_missing_remembers_nothing(stage: Stage) -> None:
+    stage.produce(add("vip", "u1"))
+
+    found = document(stage, changes={"cohorts.names_topic": f"{stage.topic}-names"})
+
+    assert found["announcements"] == 1

@@ -45,8 +45,8 @@ def test_the_price_is_what_the_reserve_leaves_after_the_burst() -> None:
     budget = Budget(requests_per_hour=3600, reserve=0.5, burst=10)
     costs = {name: cost_of(members(9_000)) for name in ("a", "b")}
 
-    announced = price_of(costs, budget, announce=True)
-    known = price_of(costs, budget, announce=False)
+    announced = price_of(costs, budget, announcements=2)
+    known = price_of(costs, budget, announcements=0)
 
     assert (announced.requests, announced.announcements) == (20, 2)
     assert announced.time_s == pytest.approx(10 / (0.5 * SAFETY))

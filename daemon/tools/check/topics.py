@@ -1,4 +1,4 @@
-"""The topics of the inputs and of the dead letters: that they exist, are ours to use, and how kept.
+"""The topics the configuration names: that they exist, are ours to use, and how they are kept.
 
 Facts about Kafka: compaction keeps the last record of each key only, so it loses changes unless
 the key names the member (docs/check.md).
@@ -27,6 +27,8 @@ LOOKED_AT_MAX: Final = 100  # Topics a pattern may match beyond are counted, not
 
 _MISSING: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001
 _DENIED: Final = KafkaError.TOPIC_AUTHORIZATION_FAILED
+_LETTERS: Final = "dead_letter.topic"
+_NAMES: Final = "cohorts.names_topic"
 _SETTINGS: Final = ("cleanup.policy", "retention.ms", "retention.bytes")
 
 
@@ -38,7 +40,9 @@ class Topics:
         self._settings = settings
         self._known: dict[str, Any] = dict(metadata.topics)
         self.compacted: set[str] = set()  # As far as their settings could be read.
-        self._inputs: dict[str, str] = {}  # The topics that exist, by the setting that takes them.
+        # The topics that exist, with the setting that takes them.
+        self._inputs: dict[str, str] = {}
+        self._others: dict[str, str] = {}
 
     def partitions(self) -> list[Partition]:
         """Return every partition of the topics found, once `look` has been called."""
@@ -51,16 +55,18 @@ class Topics:
     def look(self) -> list[Finding]:
         """Return what there is to say of each topic."""
         findings = [each for found in self._look_for() for each in found]
-        dead_letter = self._settings.dead_letter.topic
-        existing = list(self._inputs)[:LOOKED_AT_MAX]
-        if dead_letter is not None:
-            missing = self._find(dead_letter, "dead_letter.topic")
-            findings += missing
-            existing += [] if missing else [dead_letter]
-        else:
+        for where, topic in (
+            (_LETTERS, self._settings.dead_letter.topic),
+            (_NAMES, self._settings.cohorts.names_topic),
+        ):
+            if topic is not None:
+                missing = self._find(topic, where)
+                findings += missing
+                self._others |= {} if missing else {topic: where}
+        if self._settings.dead_letter.topic is None:
             what = "is null: a record that can't be used stops its partition"
-            findings.append(note("dead_letter.topic", what))
-        return findings + self._describe(existing)
+            findings.append(note(_LETTERS, what))
+        return findings + self._describe([*list(self._inputs)[:LOOKED_AT_MAX], *self._others])
 
     def _look_for(self) -> Iterator[list[Finding]]:
         for number, entry in enumerate(self._settings.inputs):
@@ -82,7 +88,7 @@ class Topics:
         if error is None:
             return []
         if error.code() == _DENIED:
-            rights = "Write" if where.startswith("dead") else "Read"
+            rights = " and ".join(each.name.capitalize() for each in _rights(where))
             what = f"this user may not see topic {topic}"
             return [problem(where, what, f"grant Describe and {rights} on it")]
         if error.code() in _MISSING:
@@ -131,21 +137,30 @@ class Topics:
         return found
 
     def _one(self, topic: str, kept: object, described: Any) -> Iterator[Finding]:  # noqa: ANN401
-        where = self._inputs.get(topic, "dead_letter.topic")
+        where = self._inputs.get(topic) or self._others[topic]
         told = f"topic {topic} has {count(len(self._known[topic].partitions), 'partition')}"
         values = _values(kept)
         if values:
             told += f", cleanup.policy={values['cleanup.policy']}, kept {kept_text(values)}"
-        operations = getattr(described, "authorized_operations", None)
-        needed = AclOperation.READ if topic in self._inputs else AclOperation.WRITE
-        if operations and needed not in operations and AclOperation.ALL not in operations:
-            act = needed.name.capitalize()
+        operations = getattr(described, "authorized_operations", None) or [AclOperation.ALL]
+        lacking = [each for each in _rights(where) if each not in operations]
+        if lacking and AclOperation.ALL not in operations:
+            act = " and ".join(each.name.capitalize() for each in lacking)
             yield problem(where, f"this user may not {act.lower()} topic {topic}", f"grant {act}")
         else:
             yield ok(where, told)
         if topic in self._inputs:
             yield from describe_retention(where, topic, values)
-        if "compact" in values.get("cleanup.policy", ""):
+        yield from self._judge_compaction(where, topic, values.get("cleanup.policy"))
+
+    def _judge_compaction(self, where: str, topic: str, policy: str | None) -> Iterator[Finding]:
+        if policy is None:
+            return
+        if where == _NAMES:
+            if policy != "compact":
+                what = f"topic {topic} has cleanup.policy={policy}, so names in it are forgotten"
+                yield warning(where, what, "set cleanup.policy=compact")
+        elif "compact" in policy:
             self.compacted.add(topic)
             yield warning(
                 where,
@@ -160,7 +175,17 @@ def _values(kept: object) -> Mapping[str, str]:
     return {name: str(kept[name].value) for name in _SETTINGS if name in kept}
 
 
+def _rights(where: str) -> tuple[AclOperation, ...]:
+    if where == _LETTERS:
+        return (AclOperation.WRITE,)
+    if where == _NAMES:
+        return (AclOperation.READ, AclOperation.WRITE)
+    return (AclOperation.READ,)
+
+
 def _remedy(where: str) -> str:
-    if where.startswith("dead"):
+    if where == _LETTERS:
         return "create it, or set dead_letter.topic: null to stop at a bad record instead"
+    if where == _NAMES:
+        return "create it with cleanup.policy=compact, or remove the setting"
     return f"create it, or correct {where}"

@@ -22,7 +22,8 @@ from daemon.tools.plan.backlog import Backlog, find_backlog
 from daemon.tools.plan.cost import price_of
 from daemon.tools.plan.document import document_of
 from daemon.tools.plan.fold import Fold, FoldRules, LastChanges, Sink
-from daemon.tools.plan.plan import Plan
+from daemon.tools.plan.names import read_names
+from daemon.tools.plan.plan import Plan, announced_of
 from daemon.tools.plan.text import lines_of
 
 EXIT_OK: Final = 0
@@ -85,6 +86,7 @@ def make_plan(settings: Settings, glob: str | None = None, sink: Sink | None = N
     with asking(settings, reads_much=True) as cluster:
         backlog = find_backlog(cluster, settings)
         scan = Scan(cluster.consumer)
+        names = read_names(cluster, scan, settings)
         waiting = sum(map(len, backlog.stretches))
         for run_ in _read(scan, backlog, fold, Progress(waiting)):
             fold.take(run_)
@@ -93,7 +95,8 @@ def make_plan(settings: Settings, glob: str | None = None, sink: Sink | None = N
     return Plan(
         settings=settings,
         tally=tally,
-        price=price_of(tally.costs, budget, announce=settings.cohorts.announce),
+        names=names,
+        price=price_of(tally.costs, budget, len(announced_of(settings, tally, names))),
         strays=strays.find(),
         partitions=len(backlog.stretches) + len(backlog.stands),
         begun=backlog.begun,

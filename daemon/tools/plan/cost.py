@@ -73,10 +73,9 @@ class Price:
         return self.updates + self.announcements
 
 
-def price_of(costs: Mapping[str, Cost], budget: Budget, *, announce: bool) -> Price:
-    """Return the price of these cohorts together; each is announced once where they are."""
+def price_of(costs: Mapping[str, Cost], budget: Budget, announcements: int) -> Price:
+    """Return the price of these cohorts together, and of so many announcements before them."""
     updates = sum(cost.requests for cost in costs.values())
-    announcements = len(costs) if announce else 0
     requests = updates + announcements
     waiting = max(0, requests - budget.burst)
     return Price(

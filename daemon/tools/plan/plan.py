@@ -18,6 +18,7 @@ class Plan:
 
     settings: Settings
     tally: Tally
+    names: Mapping[str, str]  # That Braze was told before, by cohort.
     price: Price
     strays: Found
     partitions: int
@@ -43,9 +44,26 @@ class Plan:
 
     def called(self, cohort: str) -> str:
         """Return the name the cohort would have at Braze."""
-        override = self.settings.cohorts.overrides.get(cohort)
-        return (override and override.name) or self.tally.names.get(cohort) or cohort
+        told = _told(self.settings, self.tally, cohort)
+        return told or self.names.get(cohort) or cohort
 
     def at_braze(self, cohort: str) -> str:
         """Return the cohort's id at Braze."""
         return f"{self.settings.cohorts.id_prefix}{cohort}"
+
+
+def announced_of(settings: Settings, tally: Tally, names: Mapping[str, str]) -> list[str]:
+    """Return the cohorts to announce: those of whose name Braze is not known to have been told."""
+    if not settings.cohorts.announce:
+        return []
+    return [
+        cohort
+        for cohort in tally.costs
+        if cohort not in names or (_told(settings, tally, cohort) or names[cohort]) != names[cohort]
+    ]
+
+
+def _told(settings: Settings, tally: Tally, cohort: str) -> str | None:
+    """Return the name that the configuration or a record gives."""
+    override = settings.cohorts.overrides.get(cohort)
+    return (override and override.name) or tally.names.get(cohort)
