@@ -45,6 +45,9 @@ ENVELOPE: dict[str, Any] = {
         {"name": "op", "type": "string"},
     ],
 }
+ANY_OBJECT = json.dumps(
+    {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Object", "type": "object"}
+)
 KEY: dict[str, Any] = {
     "type": "record",
     "name": "Key",
@@ -79,8 +82,17 @@ class Producing:
         text = schema if isinstance(schema, str) else json.dumps(schema)
         return self._bound(AvroSerializer(self._client, text), where)
 
-    def json_schema(self, schema: str) -> Callable[[Any], bytes]:
-        return self._bound(JSONSerializer(schema, self._client), MessageField.VALUE)
+    def json_schema(
+        self, schema: str, where: MessageField = MessageField.VALUE
+    ) -> Callable[[Any], bytes]:
+        return self._bound(JSONSerializer(schema, self._client), where)
+
+    def of(
+        self, encoding: str, schema: object, where: MessageField = MessageField.VALUE
+    ) -> Callable[[Any], bytes]:
+        if encoding == "avro":
+            return self.avro(schema, where)
+        return self.json_schema(ANY_OBJECT, where)
 
     def close(self) -> None:
         self._client.__exit__()  # type: ignore[no-untyped-call]
@@ -139,15 +151,22 @@ def test_native_events_in_json_with_a_schema(
     assert daemon.terminate() == 0
 
 
-def test_change_events_in_avro(real_stage: Stage, registry: Apicurio, producing: Producing) -> None:
+both = pytest.mark.parametrize("encoding", ["avro", "json-schema"])
+
+
+@both
+def test_change_events(
+    real_stage: Stage, registry: Apicurio, producing: Producing, encoding: str
+) -> None:
     stage = real_stage
-    value = producing.avro(ENVELOPE)
+    value = producing.of(encoding, ENVELOPE)
     mapping = {
         "cohort_id": {"column": "cohort"},
         "external_id": {"column": "user"},
         "member_when": {"column": "status", "in": ["active"]},
     }
-    daemon = stage.start(config(stage, registry, format="debezium", mapping=mapping))
+    entry = {"format": "debezium", "encoding": encoding, "mapping": mapping}
+    daemon = stage.start(config(stage, registry, **entry))
 
     def row(user: int, status: str = "active") -> dict[str, object]:
         return {"cohort": "vip", "user": user, "status": status}
@@ -190,13 +209,37 @@ def test_rows_in_avro_while_their_schema_evolves(
     assert not daemon.log_lines("record_rejected")
 
 
-def test_upserts_with_avro_keys(
+def test_rows_in_json_with_a_schema(
     real_stage: Stage, registry: Apicurio, producing: Producing
 ) -> None:
     stage = real_stage
-    key, value = producing.avro(KEY, MessageField.KEY), producing.avro(ROW)
+    value = producing.json_schema(ANY_OBJECT)
+    mapping = {
+        "cohort_id": {"column": "cohort"},
+        "external_id": {"column": "user"},
+        "op": {"column": "_change_type", "add": ["insert"], "remove": ["delete"]},
+    }
+    entry = {"format": "rows", "encoding": "json-schema", "mapping": mapping}
+    daemon = stage.start(config(stage, registry, **entry))
+
+    for kind, user in (("insert", 1), ("insert", 2**63), ("delete", 1)):
+        producing.write(value({"_change_type": kind, "cohort": "vip", "user": user}))
+
+    stage.wait_members(vip={str(2**63)})
+    assert daemon.terminate() == 0
+    assert not daemon.log_lines("record_rejected")
+
+
+@both
+def test_upserts_with_encoded_keys(
+    real_stage: Stage, registry: Apicurio, producing: Producing, encoding: str
+) -> None:
+    stage = real_stage
+    key = producing.of(encoding, KEY, MessageField.KEY)
+    value = producing.of(encoding, ROW)
     mapping = {"cohort_id": {"key": "cohort"}, "external_id": {"key": "user"}}
-    daemon = stage.start(config(stage, registry, format="upsert", mapping=mapping))
+    entry = {"format": "upsert", "encoding": encoding, "mapping": mapping}
+    daemon = stage.start(config(stage, registry, **entry))
 
     for user in (1, 2, 3):
         row = {"cohort": "vip", "user": user, "status": None}
