@@ -18,6 +18,7 @@ from daemon.config.keys import shape_of
 from daemon.config.mapping import Value
 from daemon.config.settings import Settings, effective, load
 from daemon.formats.decoders import compile_input
+from daemon.kafka.records import Reason
 from daemon.metrics import CATALOGUE
 from tests.support.corpus import run_of
 
@@ -118,6 +119,14 @@ def test_every_metric_is_documented() -> None:
     ]
 
     assert missing == []
+
+
+def test_every_reason_of_a_dead_letter_is_a_documented_label() -> None:
+    page = _read("docs/metrics.md")
+
+    [row] = [line for line in page.splitlines() if line.startswith("| `reason` of `events_rej")]
+
+    assert set(re.findall(r"`(\w+)`", row.split("|")[2])) == set(Reason)
 
 
 # --- examples and links --------------------------------------------------------------------------
