@@ -26,8 +26,8 @@ slow_tests := tests/simulation tests/component tests/contract tests/integration 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test demo bench sim canaries fuzz soak torture format lock schemas wheel clean \
-	_format _lint _types _imports _fast _simulation _slow _faults _fleets
+.PHONY: help setup check test demo bench sim canaries fuzz soak torture format lock schemas \
+	dashboard wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -146,6 +146,10 @@ lock_one = $(py) -m uv pip compile --quiet --system-certs --generate-hashes --no
 schemas: setup  ## Make the configuration's schema anew, from the settings and their page.
 	@$(py) scripts/config_schema.py > schemas/configuration.schema.new
 	@mv schemas/configuration.schema.new schemas/configuration.schema.json
+
+dashboard: setup  ## Make deploy/grafana/cohortd.json anew.
+	@$(py) deploy/grafana/dashboard.py > deploy/grafana/cohortd.json.new
+	@mv deploy/grafana/cohortd.json.new deploy/grafana/cohortd.json
 
 lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer versions).
 	@$(lock_one) -o requirements/run.txt pyproject.toml
