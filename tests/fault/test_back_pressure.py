@@ -58,7 +58,7 @@ def test_partitions_that_come_to_a_saturated_process_are_paused_and_flow_later(
     status = second.wait_for(
         "it has four, and all of them are paused",
         lambda status: [row["state"] for row in status["partitions"]] == ["paused"] * 4,
-        90.0,
+        180.0,
     )
     assert status["counters"]["records_read"] - had <= POLL_MAX
     assert pending_of(second) <= CAP + POLL_MAX

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 START_S = 30.0  # A cold start on a busy machine; usually it is one second.
 STOP_S = 40.0
-WAIT_S = 60.0
+WAIT_S = 90.0
 
 # Straight to the daemon, whatever proxy the environment names.
 _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))

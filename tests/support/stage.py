@@ -213,7 +213,7 @@ class Stage:
         more: Mapping[str, set[Any]] | None = None,
         /,
         *,
-        timeout_s: float = 30.0,
+        timeout_s: float = 60.0,
         **cohorts: set[Any],
     ) -> None:
         """Return when these cohorts have exactly these members; others are not looked at."""
