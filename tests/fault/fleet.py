@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import KafkaException
@@ -133,6 +134,22 @@ class Fleet:
         crash = Crash(at_s, ranges)
         self.audit.crashes.append(crash)
         return crash
+
+    def excuse_refused_hand_overs(self) -> None:
+        """Take hand-overs whose last commit the broker refused for what they are: unclean (G5).
+
+        Who comes next says so: it waits, and gathers again what may have been sent.
+        """
+        for daemon in self.stage.daemons:
+            for line in daemon.log_lines("partition_started"):
+                if line["waits_s"] > 0:
+                    at_s = datetime.fromisoformat(line["timestamp"]).timestamp()
+                    partition = int(line["partition"].rpartition(":")[2])
+                    ends = (
+                        line["offset"],
+                        math.inf if line["sent_to"] is None else line["sent_to"],
+                    )
+                    self.audit.crashes.append(Crash(at_s, {partition: ends}))
 
     def stop(self, seat: Seat) -> float:
         """Send SIGTERM and return how long it took to end, in seconds; it must end well."""

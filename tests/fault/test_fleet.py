@@ -161,6 +161,7 @@ def test_row_22_a_storm_of_joins_and_leaves_moves_no_offset_back(each_wide_stage
                 leaving.append(seat)
         assert all(seat.daemon.wait() == 0 for seat in leaving)
         fleet.wait_until_shared_out()
+        fleet.excuse_refused_hand_overs()
 
         report = fleet.finish()
 

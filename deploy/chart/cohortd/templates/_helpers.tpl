@@ -1,0 +1,70 @@
+{{- define "cohortd.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "cohortd.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains (include "cohortd.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "cohortd.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "cohortd.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "cohortd.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "cohortd.labels" -}}
+{{ include "cohortd.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "cohortd.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "cohortd.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "cohortd.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{- end -}}
+{{- end -}}
+
+{{/* shutdown.grace in whole seconds: the daemon's default is 30s. */}}
+{{- define "cohortd.graceSeconds" -}}
+{{- $grace := dig "shutdown" "grace" "30s" .Values.config -}}
+{{- if hasSuffix "ms" $grace -}}
+1
+{{- else if hasSuffix "s" $grace -}}
+{{- trimSuffix "s" $grace | float64 | ceil -}}
+{{- else if hasSuffix "m" $grace -}}
+{{- mulf 60 (trimSuffix "m" $grace | float64) | ceil -}}
+{{- else -}}
+{{- fail (printf "config.shutdown.grace: %v is no time in seconds or minutes, such as 30s" $grace) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the chart knows of the configuration; the user's own file comes after it and wins. */}}
+{{- define "cohortd.ownConfig" -}}
+admin:
+  host: 0.0.0.0
+  port: {{ .Values.adminPort }}
+{{- if .Values.secrets.braze.existingSecret }}
+braze:
+  partner_api_key_file: /run/secrets/braze/{{ .Values.secrets.braze.partnerApiKey }}
+  data_import_key_file: /run/secrets/braze/{{ .Values.secrets.braze.dataImportKey }}
+{{- end }}
+{{- end -}}
