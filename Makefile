@@ -27,7 +27,7 @@ slow_tests := tests/simulation tests/component tests/contract tests/integration 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check test demo bench sim canaries fuzz soak torture format lock schemas \
-	dashboard wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
+	dashboard manifests wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -146,6 +146,17 @@ lock_one = $(py) -m uv pip compile --quiet --system-certs --generate-hashes --no
 schemas: setup  ## Make the configuration's schema anew, from the settings and their page.
 	@$(py) scripts/config_schema.py > schemas/configuration.schema.new
 	@mv schemas/configuration.schema.new schemas/configuration.schema.json
+
+# Helm reads nothing outside of a chart, so it has copies of the rules and the dashboard.
+chart_files := deploy/prometheus/cohortd.rules.yml deploy/grafana/cohortd.json
+HELM ?= helm
+
+manifests:  ## Render deploy/kubernetes anew from the chart, with HELM=helm.
+	@cp $(chart_files) deploy/chart/cohortd/files/
+	@mkdir -p deploy/kubernetes
+	@$(HELM) template cohortd deploy/chart/cohortd --kube-version 1.31.0 \
+		-f deploy/chart/cohortd/ci/minimal-values.yaml > deploy/kubernetes/cohortd.yaml.new
+	@mv deploy/kubernetes/cohortd.yaml.new deploy/kubernetes/cohortd.yaml
 
 dashboard: setup  ## Make deploy/grafana/cohortd.json anew.
 	@$(py) deploy/grafana/dashboard.py > deploy/grafana/cohortd.json.new
