@@ -27,7 +27,7 @@ slow_tests := tests/simulation tests/component tests/contract tests/integration 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check test demo bench sim canaries fuzz soak torture format lock schemas \
-	dashboard manifests wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
+	dashboard manifests tools wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -149,7 +149,10 @@ schemas: setup  ## Make the configuration's schema anew, from the settings and t
 
 # Helm reads nothing outside of a chart, so it has copies of the rules and the dashboard.
 chart_files := deploy/prometheus/cohortd.rules.yml deploy/grafana/cohortd.json
-HELM ?= helm
+HELM ?= $(or $(wildcard .tools/bin/helm),helm)
+
+tools:  ## Build Helm into .tools/bin, with Go: some minutes. Then make test tries the chart too.
+	@GOBIN=$(CURDIR)/.tools/bin go install helm.sh/helm/v3/cmd/helm@v3.22.0
 
 manifests:  ## Render deploy/kubernetes anew from the chart, with HELM=helm.
 	@cp $(chart_files) deploy/chart/cohortd/files/

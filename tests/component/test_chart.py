@@ -1,0 +1,95 @@
+"""The Helm chart, rendered by Helm itself where there is one (on the path, or in .tools/bin)."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy" / "chart" / "cohortd"
+SETS = sorted(path.name for path in (CHART / "ci").glob("*.yaml"))
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    found = shutil.which("helm") or shutil.which(str(ROOT / ".tools" / "bin" / "helm"))
+    if found is None:
+        pytest.skip("helm is not installed")
+    return found
+
+
+def _helm(helm: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [helm, *words, "--kube-version", "1.31.0"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _render(helm: str, name: str, *more: str) -> list[dict[str, Any]]:
+    values = str(CHART / "ci" / name)
+    done = _helm(helm, "template", "cohortd", str(CHART), "-f", values, *more)
+    assert done.returncode == 0, done.stderr
+    return [each for each in yaml.safe_load_all(done.stdout) if each]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_of_values_is_well_formed(helm: str, name: str) -> None:
+    done = _helm(helm, "lint", "--strict", str(CHART), "-f", str(CHART / "ci" / name))
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_plain_manifests_are_the_chart_with_its_smallest_values(helm: str) -> None:
+    kept = yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "cohortd.yaml").read_text())
+
+    assert _render(helm, "minimal-values.yaml") == [each for each in kept if each], "make manifests"
+
+
+def test_production_has_its_monitor_rules_and_dashboard(helm: str) -> None:
+    found = {each["kind"]: each for each in _render(helm, "production-values.yaml")}
+
+    rules = [rule for group in found["PrometheusRule"]["spec"]["groups"] for rule in group["rules"]]
+    pages = [rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule]
+    assert len(pages) == 20
+    assert all(page.startswith("https://docs.example.com/cohortd/docs/runbooks/") for page in pages)
+    assert found["PodMonitor"]["spec"]["podMetricsEndpoints"][0]["port"] == "admin"
+    pod = found["Deployment"]["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] == 75
+    assert {volume["name"] for volume in pod["volumes"]} == {
+        "config",
+        "braze-secret",
+        "kafka-secret",
+        "registry-secret",
+    }
+
+
+def test_keda_decides_on_replicas_and_the_deployment_does_not(helm: str) -> None:
+    found = {each["kind"]: each for each in _render(helm, "keda-values.yaml")}
+
+    assert "replicas" not in found["Deployment"]["spec"]
+    assert found["ScaledObject"]["spec"]["maxReplicaCount"] == 12
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (["config=null"], "config: say what to read and where to"),
+        (["config.admin.port=9000"], "config.admin.port: set adminPort instead"),
+        (["config.shutdown.grace=soon"], "config.shutdown.grace: soon is no time"),
+        (["replicas=3"], "replicas"),
+        (["keda.enabled=true"], "keda.topics: name the topics"),
+    ],
+)
+def test_a_mistake_is_refused_with_the_value_it_is_in(
+    helm: str, changes: list[str], told: str
+) -> None:
+    values = str(CHART / "ci" / "minimal-values.yaml")
+    sets = [word for change in changes for word in ("--set", change)]
+
+    done = _helm(helm, "template", "cohortd", str(CHART), "-f", values, *sets)
+
+    assert done.returncode != 0
+    assert told in done.stderr
