@@ -33,6 +33,10 @@ def test_the_rules_are_well_formed(promtool: str) -> None:
     _run(promtool, "check", "rules", "cohortd.rules.yml")
 
 
+def test_the_compose_files_prometheus_is_configured_well(promtool: str) -> None:
+    _run(promtool, "check", "config", "--syntax-only", "../compose/prometheus.yml")
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in PROMETHEUS.glob("tests/*.yml")))
 def test_an_alert_fires_when_it_should_and_only_then(promtool: str, name: str) -> None:
     _run(promtool, "test", "rules", name, folder=PROMETHEUS / "tests")
