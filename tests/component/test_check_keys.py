@@ -13,11 +13,15 @@ from tests.support.offsets_command import settings_of
 from tests.support.stage import add, remove
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.support.stage import Stage
 
 
-def told(stage: Stage, hashes_max: int = 1_000_000) -> dict[Level, list[str]]:
-    [group] = look_at_keys(settings_of(stage), hashes_max)
+def told(
+    stage: Stage, hashes_max: int = 1_000_000, changes: Mapping[str, object] | None = None
+) -> dict[Level, list[str]]:
+    [group] = look_at_keys(settings_of(stage, changes), hashes_max)
     found: dict[Level, list[str]] = {}
     for finding in group.findings:
         found.setdefault(finding.level, []).append(str(finding))
@@ -51,6 +55,19 @@ def test_a_member_in_two_partitions_is_a_problem_with_both_offsets(wide_stage: S
     assert places in line
     assert "key the topic by user" in line
     assert "canary" not in line
+
+
+def test_upserts_are_looked_at_by_their_keys(wide_stage: Stage) -> None:
+    stage = wide_stage
+    mapping = {"cohort_id": {"constant": "vip"}, "external_id": {"key": "."}}
+    entry = {"topic": stage.topic, "format": "upsert", "key_encoding": "string", "mapping": mapping}
+    stage.produce(b"{}", key=b"u1", partition=1)
+    stage.produce(b"{}", key=b"u2", partition=2)
+    stage.produce(None, key=b"u1", partition=3)
+
+    [line] = told(stage, changes={"inputs": [entry]})[Level.PROBLEM]
+
+    assert f"(a member of cohort vip at {stage.topic}:1:0 and {stage.topic}:3:0)" in line
 
 
 def test_it_reads_what_the_group_has_long_passed(wide_stage: Stage) -> None:

@@ -249,3 +249,37 @@ def test_a_names_topic_that_is_missing_remembers_nothing(stage: Stage) -> None:
     found = document(stage, changes={"cohorts.names_topic": f"{stage.topic}-names"})
 
     assert found["announcements"] == 1
+
+
+def test_rows_and_upserts_are_planned_as_they_are_read(wide_stage: Stage) -> None:
+    stage = wide_stage
+    rows = {
+        "format": "rows",
+        "mapping": {
+            "preset": "databricks-cdf",
+            "old_images": "ignore",
+            "cohort_id": {"column": "cohort"},
+            "external_id": {"column": "user"},
+        },
+    }
+    upserts = {
+        "format": "upsert",
+        "key_encoding": "string",
+        "mapping": {"cohort_id": {"constant": "vip"}, "external_id": {"key": "."}},
+    }
+    for kind, user in (("insert", 1), ("insert", 2), ("delete", 1), ("update_preimage", 2)):
+        row = {"_change_type": kind, "cohort": "vip", "user": user}
+        stage.produce(json.dumps(row).encode())
+    of_rows = document(stage, changes={"inputs": [{"topic": stage.topic, **rows}]})
+    stage.produce(b"{}", key=b"u1", partition=1)
+    stage.produce(None, key=b"u2", partition=1)
+    of_upserts = document(
+        stage, changes={"inputs": [{"topic": stage.topic, **upserts}], "start": "earliest"}
+    )
+
+    found = cohort(of_rows, "vip")
+    assert (found["adds"], found["removes"]) == (1, 1)
+    assert of_rows["ignored"] != []
+    found = cohort(of_upserts, "vip")
+    assert (found["adds"], found["removes"]) == (1, 1)
+    assert [each["reason"] for each in of_upserts["rejected"]] == ["missing_identity"]

@@ -25,10 +25,10 @@ def offsets(
     return command(stage, "offsets", *words, changes=changes, answer=answer)
 
 
-def settings_of(stage: Stage) -> Settings:
+def settings_of(stage: Stage, changes: Mapping[str, object] | None = None) -> Settings:
     """Return the stage's configuration as the command reads it."""
     file = stage.folder / "settings.yaml"
-    file.write_text(yaml.safe_dump(stage.config()))
+    file.write_text(yaml.safe_dump(stage.config(changes)))
     return load([file], {})
 
 
