@@ -180,6 +180,24 @@ def init(
 
 
 @app.command()
+def top(
+    *,
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="A daemon's admin port.")
+    ] = "http://127.0.0.1:8080",
+    every: Annotated[
+        float, typer.Option(min=0.2, max=60, help="Seconds from one picture to the next.")
+    ] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Print one picture and end.")] = False,
+) -> None:
+    """Watch a running daemon in the terminal."""
+    from daemon.tools.top import TopOptions  # noqa: PLC0415
+    from daemon.tools.top import run as watch  # noqa: PLC0415
+
+    raise typer.Exit(watch(TopOptions(url, every, once)))
+
+
+@app.command()
 def demo(
     *,
     seconds: Annotated[int, typer.Option(min=5, max=3600, help="How long events flow.")] = 20,
