@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions
 from confluent_kafka.admin import AdminClient
 
 from daemon.tools.plan import PlanOptions, run
@@ -45,8 +44,6 @@ def test_a_plan_leaves_no_group_behind_and_reads_what_is_committed_to_the_log(
     admin = AdminClient({"bootstrap.servers": kafka})
     groups = admin.list_consumer_groups().result(TIMEOUT_S)
     assert group not in {each.group_id for each in groups.valid}
-    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-    assert not asked[group].result(TIMEOUT_S).topic_partitions
 
 
 def test_small_partitions_are_planned_together_and_all_of_them(kafka: str, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_row_27_the_coordinator_of_the_group_is_killed(
     flips.settle()
     before = stage.committed(PARTITIONS)
 
-    victim = kafka_three.coordinator(stage.group)
+    victim = kafka_three.coordinator()
     kafka_three.servers[victim].kill()
     killed_s = time.monotonic()
 
@@ -67,7 +67,7 @@ def test_row_27_the_coordinator_of_the_group_is_killed(
     flips.produce_until("commits are taken again", moved, BACK_S)
     print(f"commits were taken {time.monotonic() - killed_s:.1f} s after the kill")
     flips.settle()
-    assert kafka_three.coordinator(stage.group) != victim
+    assert kafka_three.coordinator() != victim
     assert daemon.terminate() == 0
 
 

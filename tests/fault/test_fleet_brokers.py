@@ -37,7 +37,7 @@ def test_rows_27_and_28_brokers_and_coordinators_are_killed_under_a_fleet(
             if kill % 2:
                 victim = kafka_three.leader(stage.topic, fleet.chance.randrange(12))
             else:
-                victim = kafka_three.coordinator(stage.group)
+                victim = kafka_three.coordinator()
             kafka_three.servers[victim].kill()
             took_s.append(fleet.wait_until_delivered())
             kafka_three.heal()

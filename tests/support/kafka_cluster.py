@@ -72,20 +72,9 @@ class KafkaCluster:
         found = self._admin().list_topics(topic, TIMEOUT_S).topics[topic].partitions
         return list(found[partition].isrs)
 
-    def coordinator(self, group: str) -> int:
-        """Return the node that coordinates a group, when one does that runs."""
-
-        def coordinates() -> int | None:
-            admin = self._admin()  # Kept until it has answered.
-            try:
-                future = admin.describe_consumer_groups([group])[group]
-                node = future.result(TIMEOUT_S).coordinator
-            except KafkaException:
-                return None
-            running = node is not None and node.id in self.servers and self.servers[node.id].runs
-            return node.id if running else None
-
-        return wait_until(f"{group} has a coordinator that runs", coordinates)
+    def coordinator(self) -> int:
+        """Return the node that coordinates every group: it leads the one partition of offsets."""
+        return self.leader("__consumer_offsets")
 
     def heal(self, timeout_s: float = _HEAL_S) -> None:
         """Thaw and start what does not run; return when every partition is whole again."""

@@ -48,9 +48,5 @@ def commit(stage: Stage, offset: int, metadata: str, partition: int = 0) -> None
 
 def committed(stage: Stage, partition: int = 0) -> tuple[int, str | None]:
     """Return the group's offset and metadata as they stand, whoever wrote them."""
-    admin = AdminClient({"bootstrap.servers": stage.bootstrap})
-    request = ConsumerGroupTopicPartitions(stage.group, [TopicPartition(stage.topic, partition)])
-    future = admin.list_consumer_group_offsets([request])[stage.group]
-    found = (future.result(topics.TIMEOUT_S).topic_partitions or [])[0]
-    assert found.error is None, found
+    found = stage.offsets(partition + 1)[partition]
     return found.offset, found.metadata

@@ -6,15 +6,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import (
-    Consumer,
-    ConsumerGroupTopicPartitions,
-    KafkaException,
-    Message,
-    Producer,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from daemon.config.document import Document, merge
 from daemon.core.intent import Mark
@@ -85,7 +77,9 @@ class Stage:
         self.import_key.write_text(IMPORT_KEY)
         self.daemons: list[DaemonProcess] = []
         self.excused: frozenset[str] = frozenset()  # Violations that a test provokes itself.
-        self._admin = self._new_admin()
+        self._group = Consumer(
+            {"bootstrap.servers": bootstrap, "group.id": self.group, "log_level": 0}
+        )
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -159,24 +153,26 @@ class Stage:
 
     def committed(self, partitions: int = 1) -> dict[int, tuple[int, Mark]]:
         """Return the group's offsets with what their metadata says."""
-        asked = [TopicPartition(self.topic, number) for number in range(partitions)]
-        request = ConsumerGroupTopicPartitions(self.group, asked)
-        future = self._admin.list_consumer_group_offsets([request])[self.group]
-        try:
-            answered = future.result(topics.TIMEOUT_S)
-        except (KafkaException, TimeoutError):
-            self._admin = self._new_admin()  # A client may cling to a coordinator that is dead.
-            raise
         found: dict[int, tuple[int, Mark]] = {}
-        for entry in answered.topic_partitions or ():
+        for entry in self.offsets(partitions):
             if entry.offset >= 0:
                 mark = Mark.decode(entry.metadata)
                 assert mark is not None, entry
                 found[entry.partition] = (entry.offset, mark)
         return found
 
-    def _new_admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+    def offsets(self, partitions: int = 1) -> list[TopicPartition]:
+        """Return what the group has committed, whoever wrote it.
+
+        A consumer of the group asks, which never joins it. An `AdminClient` would end this process
+        with a segmentation fault when the coordinator moves meanwhile (librdkafka 2.16).
+        """
+        asked = [TopicPartition(self.topic, number) for number in range(partitions)]
+        found = self._group.committed(asked, topics.TIMEOUT_S)
+        for entry in found:
+            if entry.error is not None:
+                raise KafkaException(entry.error)
+        return found
 
     def committed_offset(self, partition: int = 0) -> int | None:
         found = self.committed(partition + 1).get(partition)
