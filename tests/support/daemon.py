@@ -16,7 +16,7 @@ import yaml
 from tests.support.processes import Child, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from daemon.config.document import Document
@@ -43,13 +43,14 @@ class DaemonProcess:
         *,
         environ: Mapping[str, str] | None = None,
         module: str = "daemon",
+        program: Sequence[str] = (),
     ) -> None:
         number = next(_numbers)
         file = folder / f"daemon-{number}.yaml"
         file.write_text(yaml.safe_dump(config, allow_unicode=True))
         inherited = {name: text for name, text in os.environ.items() if "COHORTD" not in name}
         argv = ["env", "-i", *(f"{n}={t}" for n, t in {**inherited, **(environ or {})}.items())]
-        argv += [sys.executable, "-m", module, "run", "-c", str(file)]
+        argv += [*(program or (sys.executable, "-m", module)), "run", "-c", str(file)]
         self._child = Child(argv, folder / f"daemon-{number}.log")
         self._port: int | None = None
 

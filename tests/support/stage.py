@@ -121,12 +121,16 @@ class Stage:
         *,
         environ: Mapping[str, str] | None = None,
         module: str = "daemon",
+        program: Sequence[str] = (),
     ) -> DaemonProcess:
         """Start a daemon; whatever happens, it is ended at the end of the test.
 
-        `module` is what Python runs: the daemon itself, or a test's own way into it.
+        `module` is what Python runs: the daemon itself, or a test's own way into it. `program` is
+        what runs instead of Python.
         """
-        daemon = DaemonProcess(self.config(changes), self.folder, environ=environ, module=module)
+        daemon = DaemonProcess(
+            self.config(changes), self.folder, environ=environ, module=module, program=program
+        )
         self.daemons.append(daemon)
         return daemon
 
