@@ -26,7 +26,7 @@ slow_tests := tests/simulation tests/component tests/contract tests/integration 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test demo bench sim canaries fuzz soak torture format lock schemas \
+.PHONY: help setup check test extra demo bench sim canaries fuzz soak torture format lock schemas \
 	dashboard manifests tools wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
@@ -111,6 +111,10 @@ _faults: setup
 _fleets: setup
 	@$(py) -m pytest -q --durations=10 $(fleet_tests) $(ARGS)
 
+extra: setup  ## What takes longer: the image built and run, compose, workflows, good habits.
+	@sh scripts/tools extra
+	@$(py) -m pytest -q tests/extra $(ARGS)
+
 torture: setup  ## Hundreds of kills, restarts, freezes and rebalances: some hours.
 	@FAULT_KILLS=100 FAULT_ROUNDS=100 FAULT_ZOMBIES=50 FAULT_REBALANCES=500 BROKER_KILLS=50 \
 		FREEZE_S=60 COHORTD_TEST_SILENT_S=60 MATRIX_SEEDS=20 LOST_ANSWERS=1000 \
@@ -151,15 +155,16 @@ schemas: setup  ## Make the configuration's schema anew, from the settings and t
 chart_files := deploy/prometheus/cohortd.rules.yml deploy/grafana/cohortd.json
 HELM ?= $(or $(wildcard .tools/bin/helm),helm)
 
-tools:  ## Build Helm into .tools/bin, with Go: some minutes. Then make test tries the chart too.
-	@GOBIN=$(CURDIR)/.tools/bin go install helm.sh/helm/v3/cmd/helm@v3.22.0
+tools:  ## Build into .tools what checks the chart, with Go: minutes. Then make test tries it too.
+	@sh scripts/tools
 
-manifests:  ## Render deploy/kubernetes anew from the chart, with HELM=helm.
+manifests:  ## Render deploy/kubernetes and the chart's README anew (scripts/tools extra builds Helm).
 	@cp $(chart_files) deploy/chart/cohortd/files/
 	@mkdir -p deploy/kubernetes
 	@$(HELM) template cohortd deploy/chart/cohortd --kube-version 1.31.0 \
 		-f deploy/chart/cohortd/ci/minimal-values.yaml > deploy/kubernetes/cohortd.yaml.new
 	@mv deploy/kubernetes/cohortd.yaml.new deploy/kubernetes/cohortd.yaml
+	@$(or $(wildcard .tools/bin/helm-docs),helm-docs) --chart-search-root deploy/chart --log-level warning
 
 dashboard: setup  ## Make deploy/grafana/cohortd.json anew.
 	@$(py) deploy/grafana/dashboard.py > deploy/grafana/cohortd.json.new
@@ -171,6 +176,7 @@ lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer ver
 	@$(lock_one) -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt \
 		pyproject.toml requirements/build.in requirements/dev.in
 	@$(lock_one) -c requirements/dev.txt -o requirements/fuzz.txt requirements/fuzz.in
+	@$(lock_one) -c requirements/dev.txt -o requirements/charts.txt requirements/charts.in
 
 wheel: setup  ## Build dist/cohortd-*.whl, and try it in an environment of its own.
 	@rm -rf dist

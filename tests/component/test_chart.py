@@ -1,14 +1,15 @@
-"""The Helm chart, rendered by Helm itself where there is one (on the path, or in .tools/bin)."""
+"""The Helm chart, rendered by Helm itself and held against the schemas of what it makes."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.support.tools import TOOLS, tool
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "chart" / "cohortd"
@@ -17,10 +18,7 @@ SETS = sorted(path.name for path in (CHART / "ci").glob("*.yaml"))
 
 @pytest.fixture(scope="session")
 def helm() -> str:
-    found = shutil.which("helm") or shutil.which(str(ROOT / ".tools" / "bin" / "helm"))
-    if found is None:
-        pytest.skip("helm is not installed")
-    return found
+    return tool("helm")
 
 
 def _helm(helm: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -40,6 +38,33 @@ def test_a_set_of_values_is_well_formed(helm: str, name: str) -> None:
     done = _helm(helm, "lint", "--strict", str(CHART), "-f", str(CHART / "ci" / name))
 
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_what_it_makes_is_what_kubernetes_and_the_operators_take(helm: str, name: str) -> None:
+    check = tool("kubeconform")
+    made = _helm(helm, "template", "cohortd", str(CHART), "-f", str(CHART / "ci" / name)).stdout
+    schemas = f"{TOOLS}/schemas/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+
+    done = subprocess.run(
+        [check, "-strict", "-summary", "-schema-location", schemas, "-"],
+        input=made,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Invalid: 0, Errors: 0, Skipped: 0" in done.stdout
+
+
+def test_the_charts_own_tests_pass() -> None:
+    done = subprocess.run(
+        [tool("helm-unittest"), str(CHART)], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Tests:       0 passed" not in done.stdout
 
 
 def test_the_plain_manifests_are_the_chart_with_its_smallest_values(helm: str) -> None:

@@ -22,7 +22,13 @@ CONTAINERS = [*POD["initContainers"], *POD["containers"]]
 
 
 def test_there_is_all_that_a_release_needs() -> None:
-    assert set(BY_KIND) == {"Deployment", "ConfigMap", "ServiceAccount", "PodDisruptionBudget"}
+    assert set(BY_KIND) == {
+        "Deployment",
+        "ConfigMap",
+        "ServiceAccount",
+        "PodDisruptionBudget",
+        "NetworkPolicy",
+    }
 
 
 def test_the_pod_is_restricted() -> None:

@@ -68,3 +68,19 @@ braze:
   data_import_key_file: /run/secrets/braze/{{ .Values.secrets.braze.dataImportKey }}
 {{- end }}
 {{- end -}}
+
+{{/* Where to it may connect: the ports of the values, and those that the configuration names. */}}
+{{- define "cohortd.egressPorts" -}}
+{{- $ports := .Values.networkPolicy.egressPorts -}}
+{{- $config := default dict .Values.config -}}
+{{- $servers := dig "kafka" "bootstrap_servers" "" $config | toString -}}
+{{- $registry := dig "schema_registry" "url" "" $config | toString -}}
+{{- range regexFindAll ":[0-9]+" (print $servers " " $registry) -1 -}}
+{{- $ports = append $ports (trimPrefix ":" . | int) -}}
+{{- end -}}
+{{- $numbers := list -}}
+{{- range $ports -}}
+{{- $numbers = append $numbers (int .) -}}
+{{- end -}}
+{{- $numbers | uniq | toJson -}}
+{{- end -}}
