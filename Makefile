@@ -27,7 +27,7 @@ slow_tests := tests/simulation tests/component tests/contract tests/integration 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check test extra demo bench sim canaries fuzz soak torture format lock schemas \
-	dashboard manifests tools wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
+	dashboard manifests references tools wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -170,6 +170,9 @@ dashboard: setup  ## Make deploy/grafana/cohortd.json anew.
 	@$(py) deploy/grafana/dashboard.py > deploy/grafana/cohortd.json.new
 	@mv deploy/grafana/cohortd.json.new deploy/grafana/cohortd.json
 
+references: setup  ## Make the pages of docs/reference anew, from the code.
+	@$(py) -m scripts.references
+
 lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer versions).
 	@$(lock_one) -o requirements/run.txt pyproject.toml
 	@$(lock_one) -c requirements/run.txt -o requirements/build.txt requirements/build.in
@@ -184,6 +187,6 @@ wheel: setup  ## Build dist/cohortd-*.whl, and try it in an environment of its o
 	@$(py) scripts/check_wheel.py dist
 
 clean:  ## Remove what was made here, .venv included.
-	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) dist build .cache/site .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -33,7 +33,7 @@ _ONE_OR_MANY = {("InputSettings", "mapping"): "Mapping", ("Mapping", "op"): "Ope
 def schema() -> dict[str, Any]:
     """Return the schema."""
     made = Settings.model_json_schema(by_alias=True, mode="validation")
-    told = _words()
+    told = words()
     definitions: dict[str, Any] = made["$defs"]
     for name, definition in definitions.items():
         _adapt(name, definition)
@@ -55,7 +55,7 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _words() -> dict[str, tuple[str, str]]:
+def words() -> dict[str, tuple[str, str]]:
     """Return default and meaning of each setting, by its path, as the page has them."""
     page = (ROOT / "docs" / "configuration.md").read_text()
     return {path: (default, " ".join(words.split())) for path, default, words in _ROW.findall(page)}

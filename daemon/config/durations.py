@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
@@ -43,16 +44,24 @@ def duration_text(seconds: float) -> str:
     return f"{seconds * 1000:.9g}ms"
 
 
-def between(least: str, most: str) -> AfterValidator:
-    """Accept from `least` to `most`, both included; `never` is not measured."""
-    least_s, most_s = parse_duration(least), parse_duration(most)
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Accepts from `least` to `most`, both included; `never` is not measured."""
 
-    def check(seconds: float) -> float:
+    least: str
+    most: str
+
+    def __call__(self, seconds: float) -> float:
+        """Return the seconds; raise ValueError where they are too few or too many."""
+        least_s, most_s = parse_duration(self.least), parse_duration(self.most)
         if not math.isinf(seconds) and not least_s <= seconds <= most_s:
-            raise ValueError(f"must be from {least} to {most}")
+            raise ValueError(f"must be from {self.least} to {self.most}")
         return seconds
 
-    return AfterValidator(check)
+
+def between(least: str, most: str) -> AfterValidator:
+    """Return what holds a duration to a range; the range can be read off the type."""
+    return AfterValidator(Between(least, most))
 
 
 Duration: TypeAlias = Annotated[
