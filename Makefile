@@ -27,7 +27,7 @@ slow_tests := tests/simulation tests/component tests/contract tests/integration 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check test extra demo bench sim canaries fuzz soak torture format lock schemas \
-	dashboard manifests references tools wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
+	dashboard manifests docs references tools wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -172,6 +172,9 @@ dashboard: setup  ## Make deploy/grafana/cohortd.json anew.
 
 references: setup  ## Make the pages of docs/reference anew, from the code.
 	@$(py) -m scripts.references
+
+docs: setup  ## Build the documentation's site into .cache/site; a broken link fails it.
+	@NO_MKDOCS_2_WARNING=1 $(py) -m mkdocs build --quiet --strict
 
 lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer versions).
 	@$(lock_one) -o requirements/run.txt pyproject.toml
