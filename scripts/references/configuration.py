@@ -18,7 +18,7 @@ from daemon.config.keys import Shape, shape_of
 from daemon.config.mapping import Value
 from daemon.config.settings import Settings
 from scripts.config_schema import words
-from scripts.references.tables import DASH, MADE_BY, table
+from scripts.references.tables import MADE_BY, table
 from scripts.references.types import NOT_THERE, is_duration, sections_in, type_text
 
 _VALUE = "…"  # Stands for every setting that is a value, whose keys are told once.
@@ -29,10 +29,11 @@ _INTRO = f"""\
 [Configuration](../configuration.md) has the same keys with what belongs together, the rules between
 them, and where settings come from.
 
-The environment's variable wins over the files. `0` is the number of an item in a list, `NAME` a
-name that people choose: below `KAFKA__PROPERTIES` librdkafka's, with `_` for a dot; below
-`COHORTS__OVERRIDES` a cohort's id in capitals, which must stand in a file already. An empty
-variable means null where a key may be null. A key without a variable is set in a file only.
+Below a key stands the environment's variable that sets it, and wins over the files. `0` is the
+number of an item in a list, `NAME` a name that people choose: below `KAFKA__PROPERTIES`
+librdkafka's, with `_` for a dot; below `COHORTS__OVERRIDES` a cohort's id in capitals, which must
+stand in a file already. An empty variable means null where a key may be null. A key without a
+variable is set in a file only.
 """
 
 
@@ -53,7 +54,7 @@ def page() -> str:
         rows = [_row(key, *told[key.path]) for key in keys if key.path in told]
         title = "Values" if section == _VALUE else f"`{section}`"
         note = "\n`…` is any setting that is a value.\n" if section == _VALUE else ""
-        head = ("key", "type", "default", "meaning", "environment")
+        head = ("key, variable", "type", "default", "meaning")
         parts += [f"## {title}\n{note}", table(head, rows), ""]
     return "\n".join(parts)
 
@@ -100,11 +101,10 @@ def _by_section() -> dict[str, list[Key]]:
 
 def _row(key: Key, default: str, meaning: str) -> tuple[str, ...]:
     return (
-        f"`{key.path}`",
+        f"`{key.path}`" + (f"<br>`{key.variable}`" if key.variable else ""),
         type_text(key.info),
         _default(key.info, default),
         meaning.replace("](", "](../"),
-        f"`{key.variable}`" if key.variable else DASH,
     )
 
 
