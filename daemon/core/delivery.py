@@ -86,7 +86,8 @@ class Delivery:
             more = self.health.doubtful or len(self.lineup.senders) < self._rules.slots
             return int(more and not self.lineup.fresh)
         idle = sum(not sender.wire for sender in self.lineup.ready.values())
-        return max(0, self._rules.slots - self.on_wire - idle)
+        free = min(self._rules.slots - self.on_wire, self.pacer.affordable(now_s))
+        return max(0, free - idle)
 
     def unproven(self) -> frozenset[int]:
         """Return the flushes that were refused while nothing shows that Braze takes others."""
@@ -159,6 +160,8 @@ class Delivery:
         update = sender.take(attempt_id, now_s)
         if not sender.todo or sender.not_before_s > now_s:
             self.lineup.sent_all(sender)
+        else:
+            self.lineup.had_turn(sender)
         return Attempt(attempt_id, flush.cohort, flush.name, update, flush)
 
     # What comes back.

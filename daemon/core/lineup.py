@@ -14,7 +14,8 @@ class Lineup:
 
     A flush is ready (something to send, now), waits (for its backoff, or to try a culprit
     again), or has everything on the wire. Ready ones are served in the order in which they
-    became so; entries of the heap may be old, so a flush is looked at anew when its time comes.
+    became so, one request a turn, so that a flush of many does not keep those of one waiting;
+    entries of the heap may be old, so a flush is looked at anew when its time comes.
     """
 
     def __init__(self) -> None:
@@ -53,6 +54,11 @@ class Lineup:
         """Yield the ready ones, oldest first; one may be sent from and then the walk must end."""
         senders = self._ready.values()
         return iter(sorted(senders, key=lambda s: s.tried) if fresh_first else senders)
+
+    def had_turn(self, sender: Sender) -> None:
+        """It has more to send, after all others that are ready."""
+        if self._ready.pop(sender.flush.id, None) is not None:
+            self._ready[sender.flush.id] = sender
 
     def sent_all(self, sender: Sender) -> None:
         """Nothing more of it is to send for now."""

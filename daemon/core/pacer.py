@@ -14,6 +14,9 @@ SAFETY = 0.97
 COOL_DOWN_S_MIN = 1.0
 COOL_DOWN_S_MAX = 3_720.0
 
+# How far ahead flushes are prepared: a few turns of the reading side's loop.
+SOON_S = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -68,6 +71,16 @@ class Pacer:
         if not self.rate_s:
             return math.inf
         return max(now_s + (1 - self._tokens) / self.rate_s, self._cool_until_s)
+
+    def affordable(self, now_s: float) -> int:
+        """Return how many requests are worth preparing now: those that start soon, at least one.
+
+        What waits as a window instead goes on gathering, so that each request carries more.
+        """
+        self._fill(now_s)
+        if self._cool_until_s >= now_s + SOON_S:
+            return 1
+        return max(1, math.ceil(self._tokens + SOON_S * self.rate_s))
 
     def take(self, now_s: float) -> None:
         """Spend a token. The caller has asked `ready_at_s`."""

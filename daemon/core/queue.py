@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -51,6 +52,11 @@ class WindowQueue:
     Heads of one `max_age` stand in one ordered dict, so those that are due are a prefix of it
     and finding them costs nothing for the rest. New windows go to its end; what is put back is
     older than all and goes to its front.
+
+    Where requests are short all windows wait, and who has waited longest goes first: that keeps
+    the latest of all as early as can be, a wish of a minute behind one of a second by no more
+    than they differ. A cohort with more than one request takes can hold is large: it has its
+    turns like any other, and what nobody else needs.
     """
 
     def __init__(self, rules: WindowRules) -> None:
@@ -138,7 +144,7 @@ class WindowQueue:
     ) -> list[tuple[float, float, int, Window]]:
         due: list[tuple[float, float, int, Window]] = []
         for index, window in enumerate(group.values()):
-            due_at_s = window.opened_at_s + age_s
+            due_at_s = window.turn_since_s + age_s
             if now_s < due_at_s and not everything:
                 break
             due.append((due_at_s, age_s, index, window))
@@ -162,9 +168,9 @@ class WindowQueue:
         lanes = window.take(partitions)
         self._cost -= before - window.cost
         if window.lanes:
-            window.opened_at_s = now_s
+            window.opened_at_s = window.turn_since_s = now_s
             self._group(window.cohort).move_to_end(window.cohort)
-        self._settle_head(window)
+        self._settle_head(window, now_s)
         return lanes
 
     def put_back(self, cohort: str, lane: Lane, changes: Changes) -> int | None:
@@ -200,11 +206,16 @@ class WindowQueue:
             else:
                 self._settle_head(window)
 
-    def _settle_head(self, window: Window) -> None:
-        """Let the next window move up where the head has nothing left."""
-        if window.members < self._rules.max_changes:
-            self._large.pop(window.cohort, None)
+    def _settle_head(self, window: Window, turn_s: float = -math.inf) -> None:
+        """Let the next window move up where the head has nothing left.
+
+        After a turn of its cohort, a large one is behind all other large ones, and has waited
+        only since then.
+        """
+        self._large.pop(window.cohort, None)
         if window.lanes:
+            if window.members >= self._rules.max_changes:
+                self._note_large(window)
             return
         group = self._group(window.cohort)
         line = self._behind.get(window.cohort)
@@ -212,11 +223,12 @@ class WindowQueue:
             del group[window.cohort]
             return
         head = group[window.cohort] = line.popleft()
-        _to_its_place(group, head)
         if not line:
             del self._behind[window.cohort]
         if head.members >= self._rules.max_changes:
+            head.turn_since_s = max(head.turn_since_s, turn_s)
             self._note_large(head)
+        _to_its_place(group, head)
 
     def _note_large(self, window: Window) -> None:
         if self._group(window.cohort).get(window.cohort) is window:
@@ -236,7 +248,7 @@ def _to_its_place(group: OrderedDict[str, Window], window: Window) -> None:
     older = [
         head.cohort
         for head in itertools.takewhile(
-            lambda head: head.opened_at_s < window.opened_at_s, group.values()
+            lambda head: head.turn_since_s < window.turn_since_s, group.values()
         )
     ]
     for cohort in [window.cohort, *reversed(older)]:

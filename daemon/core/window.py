@@ -62,11 +62,13 @@ class OpenLane:
 class Window:
     """What a cohort has gathered since it was opened; the last change of a member wins."""
 
-    __slots__ = ("cohort", "held_until_s", "lanes", "members", "opened_at_s")
+    __slots__ = ("cohort", "held_until_s", "lanes", "members", "opened_at_s", "turn_since_s")
 
     def __init__(self, cohort: str, opened_at_s: float) -> None:
         self.cohort = cohort
         self.opened_at_s = opened_at_s
+        # Since when it waits for its turn: since its cohort's last one, if that was later.
+        self.turn_since_s = opened_at_s
         self.held_until_s = -math.inf  # An opposite change is still unsettled (G4).
         self.lanes: dict[Partition, OpenLane] = {}
         self.members = 0
@@ -97,6 +99,7 @@ class Window:
         older.floor = older.begin = lane.floor
         self.lanes[lane.partition] = older
         self.opened_at_s = min(self.opened_at_s, lane.opened_at_s)
+        self.turn_since_s = min(self.turn_since_s, lane.opened_at_s)
         self.members += len(changes)
         if newer is None:
             return None

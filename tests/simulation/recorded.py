@@ -42,7 +42,7 @@ RECORDED: dict[str, int] = {
     "ticket_used_again": 1,
     "done_when_refused": 2,
     "dead_letter_not_awaited": 8,
-    "broken_record_without_hold": 6,
+    "broken_record_without_hold": 42,
     "failed_commit_taken_for_done": 5,
     "commit_without_mark": 0,
     "foreign_commit": 2,

@@ -55,6 +55,30 @@ def test_a_small_flush_gets_a_slot_as_soon_as_one_is_free() -> None:
     assert "small" in sending.accepted
 
 
+def test_flushes_take_turns_a_request_each() -> None:
+    budget = Budget(requests_per_hour=3_600, reserve=0, burst=1)
+    sending = Sending(always(ACCEPTED), DeliveryRules(announce=False, budget=budget))
+    sending.submit(flush_of(members(4_000), cohort="large"))
+    sending.submit(*(flush_of(members(1), cohort=f"c{n}") for n in range(3)))
+
+    sending.finish()
+
+    turns = [attempt.cohort for _, attempt in sending.started]
+    assert turns == ["large", "c0", "c1", "c2", "large", "large", "large"]
+
+
+def test_where_requests_are_short_only_what_starts_soon_is_asked_for() -> None:
+    budget = Budget(requests_per_hour=3_600, reserve=0, burst=2)
+    sending = Sending(always(ACCEPTED), DeliveryRules(announce=False, budget=budget))
+
+    rooms = [sending.delivery.capacity(0.0)]
+    for number in range(3):
+        sending.submit(flush_of(members(1), cohort=f"c{number}"))
+        rooms.append(sending.delivery.capacity(0.0))
+
+    assert rooms == [3, 2, 1, 0]
+
+
 def test_room_shrinks_with_what_is_on_the_wire_and_what_waits_for_a_slot() -> None:
     sending = Sending(always(ACCEPTED), DeliveryRules(slots=3, announce=False))
     rooms = [sending.delivery.capacity(0.0)]

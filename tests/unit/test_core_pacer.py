@@ -32,6 +32,21 @@ def test_a_burst_is_ready_and_then_the_rate_counts() -> None:
     assert pacer.ready_at_s(100.0) == 100.0
 
 
+def test_what_is_prepared_is_what_starts_soon_and_never_nothing() -> None:
+    pacer = Pacer(Budget(requests_per_hour=36_000 / 0.97, reserve=0.0, burst=3), 0.0)
+
+    seen = [pacer.affordable(0.0)]
+    _spend(pacer, 3)
+    seen.append(pacer.affordable(0.0))
+    pacer.cool_down(60.0, 0.0)
+    seen.append(pacer.affordable(0.0))
+    seen.append(pacer.affordable(59.9))
+    pacer.set_share(0.0, 60.0)
+    seen.append(pacer.affordable(60.0))
+
+    assert seen == [6, 3, 1, 6, 3]
+
+
 def test_no_more_than_a_burst_is_saved_up() -> None:
     pacer = Pacer(_ONE_A_SECOND, 0.0)
 

@@ -112,6 +112,37 @@ def test_a_window_that_moves_up_hides_no_older_one() -> None:
     assert _due(queue, 7.0) == ["small", "flood"]
 
 
+def test_a_backlog_has_its_turns_like_any_other_cohort() -> None:
+    queue = _queue()
+    head = _gather(queue, "flood", 0.0, members(MEMBERS_MAX))
+    _gather(queue, "flood", 0.0, members(MEMBERS_MAX, prefix="next"))
+    for now_s, cohort in ((1.0, "early"), (4.0, "late")):
+        _gather(queue, cohort, now_s, {"ann": True})
+
+    before = _due(queue, 6.5)
+    queue.take(head, list(head.lanes), 3.0)
+
+    assert before == ["flood", "early", "late"]
+    assert _due(queue, 4.0) == ["early", "flood"]  # Nobody else needs the request.
+    assert _due(queue, 6.5) == ["early", "flood", "late"]  # It has waited since its last turn.
+    assert next(queue.heads()).opened_at_s == 1.0
+
+
+def test_large_windows_take_turns() -> None:
+    queue = _queue()
+    for cohort in ("one", "two"):
+        _gather(queue, cohort, 0.0, members(MEMBERS_MAX, prefix=cohort))
+        _gather(queue, cohort, 0.0, members(MEMBERS_MAX, prefix=f"{cohort}-next"))
+    seen = []
+
+    for _ in range(4):
+        first = next(queue.due(0.5, everything=False))
+        seen.append(first.cohort)
+        queue.take(first, list(first.lanes), 0.5)
+
+    assert seen == ["one", "two", "one", "two"]
+
+
 def test_a_full_window_that_moves_up_is_large() -> None:
     queue = _queue()
     head = _gather(queue, "gold", 0.0, members(MEMBERS_MAX))
