@@ -13,9 +13,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from daemon.admin import AdminPages, AdminServer, content_policy
+from daemon.admin import AdminPages, AdminServer
 from daemon.errors import CohortdError
 from daemon.metrics import CohortLabels, Metrics
+from daemon.page import content_policy
 from daemon.status import Board, CohortView, DaemonView, DeliveryView, IntakeView
 
 if TYPE_CHECKING:
