@@ -2,10 +2,10 @@
 const SPAN_MS = 5 * 60_000, SPAN_MIN_MS = 60_000, ROWS = 10;
 const EDGE = { left: 44, right: 8, top: 8, bottom: 20 };
 
-/** The least round number that is not below: 1, 2, 2.5 or 5 times a power of ten. */
+/** The least round number that is not below it. */
 function nice(value, least) {
   const top = Math.max(value, least), power = 10 ** Math.floor(Math.log10(top));
-  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((step) => step >= top * 0.999);
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= top * 0.999);
 }
 
 class Chart {
@@ -66,7 +66,7 @@ class Chart {
     for (const value of [0, place.top / 2, place.top]) {
       const y = Math.round(place.y(value));
       parts.push(this.part("line", { class: "grid", x1: EDGE.left, x2: place.right, y1: y, y2: y }),
-        this.part("text", { class: "axis", x: EDGE.left - 8, y: y + 4, "text-anchor": "end" }, this.format(value)));
+        this.part("text", { class: "axis", x: EDGE.left - 8, y: y + 4, "text-anchor": "end" }, value ? this.format(value) : "0"));
     }
     const minutes = place.span / 60_000, ago = (n) => `−${Number.isInteger(n) ? n : n.toFixed(1)} min`;
     for (const [share, text, anchor] of [[0, ago(Math.round(minutes * 10) / 10), "start"], [1, "now", "end"]]) {

@@ -1,5 +1,5 @@
 // Asks /status every two seconds and shows it; the charts' history is kept here and nowhere else.
-const EVERY_MS = 2000, HIDDEN_MS = 10_000, KEPT = SPAN_MS / EVERY_MS, ROWS_SHOWN = 12, SAY_AGAIN_MS = 15_000;
+const EVERY_MS = 2000, HIDDEN_MS = 10_000, KEPT = SPAN_MS / EVERY_MS, ROWS_SHOWN = 12, BEHIND = 1000, AVERAGED = 4, LATE_S = 60, SAY_AGAIN_MS = 15_000;
 const TONES = { assigned: "good", replaying: "busy", waiting: "warn", paused: "warn", parked: "bad" };
 const LIMITS = { none: "Nothing", slots: "Request slots", quota: "The quota", braze: "Braze", memory: "Memory", hold: "A hold" };
 const charts = [
@@ -8,7 +8,7 @@ const charts = [
   new Chart("backlog", [{ name: "Pending", of: (s) => s.pending }, { name: "Left to read", of: (s) => s.left }], short, 10),
 ];
 const samples = [], whole = { partitions: false, cohorts: false };
-let before = null, latest = null, timer = null, announced = { kind: "", at: 0 };
+let before = [], latest = null, timer = null, announced = { kind: "", at: 0 };
 
 function toneOf(s) {
   if (!s.live || s.waits.some((w) => w.act) || (!s.ready && !s.draining && s.membership !== "joining")) return "bad";
@@ -16,12 +16,18 @@ function toneOf(s) {
   return s.records_left || s.pending ? "busy" : "good";
 }
 
-/** What went on a second since the last answer; none after a restart, or where no time has passed. */
+/**
+ * What went on a second, over the last few answers: windows leave in bursts, and two seconds hold
+ * two of them or three. Nothing after a restart, or where no time has passed.
+ */
 function rates(s) {
-  const old = before, c = s.counters;
+  const c = s.counters;
   const now = { at: s.uptime_s, read: c.records_read, delivered: c.delivered_adds + c.delivered_removes };
-  before = now;
-  if (!old || now.at - old.at < 0.2 || now.read < old.read || now.delivered < old.delivered) return {};
+  if (before.length && now.at < before.at(-1).at) before = [];
+  before.push(now);
+  if (before.length > AVERAGED) before.shift();
+  const old = before[0];
+  if (now.at - old.at < 0.2) return {};
   const rate = (name) => (now[name] - old[name]) / (now.at - old.at);
   return { read: rate("read"), delivered: rate("delivered") };
 }
@@ -79,7 +85,7 @@ function showNumbers(s) {
     ["Oldest pending", s.pending ? span(s.oldest_pending_age_s) : "–", `${count(s.pending)} of at most ${short(s.pending_limit)}`],
     ["Requests on the wire", `${count(s.in_flight)} of ${count(s.slots)}`, s.cohorts_in_backoff ? `${plural(s.cohorts_in_backoff, "cohort")} backing off` : `${count(c.requests)} made, ${count(c.retries)} retried`],
     ["Braze answers in", answers ? span(answers.p50_s) : "–", answers ? `99 % within ${span(answers.p99_s)}` : "no request lately"],
-    ["Last accepted", s.last_success_at ? ago(between(s.last_success_at, s.now)) : "never yet", `${count(c.delivered_adds)} adds, ${count(c.delivered_removes)} removals`],
+    ["Last accepted", s.last_success_at ? ago(between(s.last_success_at, s.now)) : "never yet", `${plural(c.delivered_adds + c.delivered_removes, "change")} so far`],
     ["Limited by", LIMITS[s.limited_by] || s.limited_by, s.limited_by === "none" ? "as fast as it may be" : ""],
     ["Left to read", count(s.records_left), s.seconds_left ? `about ${span(s.seconds_left)}` : s.records_left ? "" : "at the end of the log"],
   ];
@@ -122,7 +128,8 @@ function showTable(name, rows, none) {
 }
 function showPartitions(s) {
   const most = Math.max(1, ...s.partitions.map((p) => p.lag || 0));
-  const rows = [...s.partitions].sort((a, b) => (a.state === "assigned") - (b.state === "assigned") || (b.lag || 0) - (a.lag || 0) || a.topic.localeCompare(b.topic) || a.partition - b.partition);
+  const behind = (p) => p.lag > BEHIND ? p.lag : 0;  // A little lag comes and goes: rows shall not jump.
+  const rows = [...s.partitions].sort((a, b) => (a.state === "assigned") - (b.state === "assigned") || behind(b) - behind(a) || a.topic.localeCompare(b.topic) || a.partition - b.partition);
   say("partitions-note", rows.length ? `${count(rows.length)} of this replica` : "");
   showTable("partitions", rows.map((p) => {
     const until = p.state === "replaying" && known(p.barrier_to) ? `up to ${count(p.barrier_to)}` : p.waiting_s ? `for ${span(p.waiting_s)}` : undefined;
@@ -136,14 +143,16 @@ function showPartitions(s) {
 function showCohorts(s) {
   const total = (c) => c.delivered_adds + c.delivered_removes, most = Math.max(1, ...s.cohorts.map(total));
   say("cohorts-note", s.cohorts_known > s.cohorts.length ? `${count(s.cohorts.length)} of ${count(s.cohorts_known)}, the most telling ones` : s.cohorts.length ? count(s.cohorts.length) : "");
-  showTable("cohorts", s.cohorts.map((c) => {
-    const fine = /^$|ok$|queued$/.test(c.last_answer), when = known(c.last_answer_age_s) ? ago(c.last_answer_age_s) : "";
+  const fine = (c) => /^$|ok$|queued$/.test(c.last_answer), late = (c) => c.oldest_age_s > LATE_S ? c.oldest_age_s : 0;
+  const rows = [...s.cohorts].sort((a, b) => fine(a) - fine(b) || late(b) - late(a) || total(b) - total(a) || a.id.localeCompare(b.id));
+  showTable("cohorts", rows.map((c) => {
+    const when = known(c.last_answer_age_s) ? ago(c.last_answer_age_s) : "";
     return [
       { text: c.name || c.id, small: c.name && c.name !== c.id ? c.id : undefined },
       { text: count(c.pending), kind: "n", small: c.pending ? span(c.oldest_age_s) : undefined },
       { text: count(total(c)), kind: "n", share: total(c) / most },
       { text: count(c.delivered_adds), kind: "n wide" }, { text: count(c.delivered_removes), kind: "n wide" },
-      { text: c.last_answer || "–", kind: fine ? "answer" : "answer trouble", small: c.in_flight ? "sending now" : when },
+      { text: c.last_answer || "–", kind: fine(c) ? "answer" : "answer trouble", small: c.in_flight ? "sending now" : when },
     ];
   }), "None seen yet.");
 }
@@ -170,7 +179,7 @@ function show(s) {
 }
 function lose() {
   const text = "No answer from the daemon; what is shown below is old.";
-  before = null;
+  before = [];
   say("seen", "no answer"); say("summary", text); announce(text); setTone("bad");
   $("failing").replaceChildren(); $("waits").replaceChildren(); $("checks").replaceChildren();
   document.title = "! cohortd";

@@ -178,7 +178,9 @@ class Page:
 
     def wait_for(self, condition: str, timeout_s: float = 30.0) -> None:
         """Return when the condition holds on the page."""
-        wait_until(f"on the page: {condition}", lambda: self.evaluate(f"!!({condition})"), timeout_s)
+        wait_until(
+            f"on the page: {condition}", lambda: self.evaluate(f"!!({condition})"), timeout_s
+        )
 
     def text(self, selector: str) -> str:
         """Return what is to be read there."""
@@ -216,4 +218,6 @@ class Page:
 
     def picture(self, path: Path) -> None:
         """Save what is seen, as PNG."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+        path.write_bytes(
+            base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        )
