@@ -27,7 +27,7 @@ slow_tests := tests/simulation tests/component tests/contract tests/integration 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check test demo bench sim canaries fuzz soak torture format lock schemas \
-	dashboard manifests tools wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
+	dashboard manifests screenshots tools wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -160,6 +160,9 @@ manifests:  ## Render deploy/kubernetes anew from the chart, with HELM=helm.
 	@$(HELM) template cohortd deploy/chart/cohortd --kube-version 1.31.0 \
 		-f deploy/chart/cohortd/ci/minimal-values.yaml > deploy/kubernetes/cohortd.yaml.new
 	@mv deploy/kubernetes/cohortd.yaml.new deploy/kubernetes/cohortd.yaml
+
+screenshots: setup  ## Take the pictures of docs/images anew, with Chromium: some four minutes.
+	@PYTHONPATH=. $(py) scripts/screenshots.py
 
 dashboard: setup  ## Make deploy/grafana/cohortd.json anew.
 	@$(py) deploy/grafana/dashboard.py > deploy/grafana/cohortd.json.new

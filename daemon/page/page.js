@@ -86,7 +86,7 @@ function showNumbers(s) {
     ["Requests on the wire", `${count(s.in_flight)} of ${count(s.slots)}`, s.cohorts_in_backoff ? `${plural(s.cohorts_in_backoff, "cohort")} backing off` : `${count(c.requests)} made, ${count(c.retries)} retried`],
     ["Braze answers in", answers ? span(answers.p50_s) : "–", answers ? `99 % within ${span(answers.p99_s)}` : "no request lately"],
     ["Last accepted", s.last_success_at ? ago(between(s.last_success_at, s.now)) : "never yet", `${plural(c.delivered_adds + c.delivered_removes, "change")} so far`],
-    ["Limited by", LIMITS[s.limited_by] || s.limited_by, s.limited_by === "none" ? "as fast as it may be" : ""],
+    ["Limited by", LIMITS[s.limited_by] || s.limited_by, s.limited_by === "none" ? "as fast as it may be" : s.waits.length ? s.waits[0].reason.replaceAll("_", " ") : ""],
     ["Left to read", count(s.records_left), s.seconds_left ? `about ${span(s.seconds_left)}` : s.records_left ? "" : "at the end of the log"],
   ];
   $("tiles").replaceChildren(...tiles.map(([name, value, note]) => {
@@ -136,7 +136,7 @@ function showPartitions(s) {
     return [
       { text: `${p.topic}:${p.partition}` }, { text: p.state, pill: TONES[p.state] || "", small: until },
       { text: count(p.position), kind: "n wide" }, { text: count(p.committed), kind: "n wide" },
-      { text: count(p.lag), kind: "n", share: p.lag ? p.lag / most : undefined }, { text: count(p.pending), kind: "n" },
+      { text: count(p.lag), kind: "n", share: p.lag ? p.lag / most : undefined }, { text: count(p.pending), kind: "n wide" },
     ];
   }), s.membership === "standing_by" ? "None: other replicas have them all. This one takes over when one of them leaves." : "None yet.");
 }
@@ -202,16 +202,16 @@ async function refresh() {
 }
 function plan() {
   clearTimeout(timer);
-  if ($("pause").getAttribute("aria-pressed") === "false") timer = setTimeout(refresh, document.hidden ? HIDDEN_MS : EVERY_MS);
+  if (!paused()) timer = setTimeout(refresh, document.hidden ? HIDDEN_MS : EVERY_MS);
 }
+const paused = () => $("pause").getAttribute("aria-pressed") === "true";
 
 $("pause").addEventListener("click", () => {
-  const paused = $("pause").getAttribute("aria-pressed") === "false";
-  $("pause").setAttribute("aria-pressed", String(paused));
-  if (paused) clearTimeout(timer); else refresh();
+  $("pause").setAttribute("aria-pressed", String(!paused()));
+  if (paused()) clearTimeout(timer); else refresh();
 });
-for (const name of Object.keys(whole)) {
-  $(`${name}-more`).addEventListener("click", () => { whole[name] = !whole[name]; show(latest); });
+for (const [name, again] of [["partitions", showPartitions], ["cohorts", showCohorts]]) {
+  $(`${name}-more`).addEventListener("click", () => { whole[name] = !whole[name]; again(latest); });
 }
-document.addEventListener("visibilitychange", () => { if (!document.hidden) plan(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden && !paused()) refresh(); });
 refresh();

@@ -74,6 +74,7 @@ class Chromium:
         os.close(to_write)
         self._numbers = itertools.count(1)
         self._unread = b""
+        self._contexts: list[str] = []
         self.events: list[dict[str, Any]] = []
 
     def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -106,6 +107,7 @@ class Chromium:
     def open(self, url: str, **looks: Any) -> Page:  # noqa: ANN401
         """Return a page of its own at this address; `looks` are those of `Page.look`."""
         context = self.call("Target.createBrowserContext")["browserContextId"]
+        self._contexts.append(context)
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)
         session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         page = Page(self, session["sessionId"])
@@ -113,6 +115,13 @@ class Chromium:
         page.call("Page.navigate", url=url)
         page.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
         return page
+
+    def close_pages(self) -> None:
+        """Close every page, and forget what happened on them."""
+        for context in self._contexts:
+            self.call("Target.disposeBrowserContext", browserContextId=context)
+        self._contexts.clear()
+        self.events.clear()
 
     def close(self) -> None:
         """End it, by its own means or by its id."""
@@ -192,6 +201,14 @@ class Page:
         code = {"key": key, "code": key, "windowsVirtualKeyCode": _KEYS[key]}
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **code)
         self.call("Input.dispatchKeyEvent", type="keyUp", **code)
+
+    def point_at(self, selector: str, share: float) -> None:
+        """Move the pointer over this, so far from its left edge to its right one."""
+        at = self.evaluate(
+            f"(({{x, y, width, height}}) => [x + width * {share}, y + height / 2])"
+            f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
+        )
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=at[0], y=at[1])
 
     def complaints(self) -> list[Mapping[str, Any]]:
         """Return what went wrong on the page: exceptions, and errors in its log."""
