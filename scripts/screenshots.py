@@ -28,7 +28,7 @@ from daemon.tools.top.command import Pace
 from daemon.tools.top.status import Source
 from daemon.tools.top.view import draw
 from scripts.small_png import save_small
-from tests.support.chromium import Chromium, find_chromium
+from tests.support.chromium import Chromium, Page, find_chromium
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 BYTES_MAX = 200_000
@@ -37,6 +37,7 @@ TOP_EVERY_S = 1.0
 TOP_SIZE = (104, 34)
 LOCKED = ("status=423,cohort=cart-abandoners",)
 LOCKED_S = 8.0
+MIDNIGHT_S = 14.0  # What is in the log before the day begins is delivered by then.
 HICCUPS = ("status=503,rate=0.03", "delay=20ms,jitter=400ms,rate=0.1")
 OTHERS_USED = 41_300  # What another tool of the same workspace has used of the hour.
 
@@ -118,19 +119,27 @@ def main() -> int:
 def take(program: str, profile: Path, seconds: int) -> None:
     """Let the day pass, and take a picture of each kind."""
     with Chromium(program, profile) as chromium, live(seconds) as (stage, run, url):
-        light = chromium.open(url, width=1280, height=1150, scale=1.5)
-        dark = chromium.open(url, width=1280, height=1150, scale=1.5, dark=True)
+        run.last(MIDNIGHT_S)
+        light = chromium.open(url, width=1280, scale=1.5)
+        dark = chromium.open(url, width=1280, scale=1.5, dark=True)
         phone = chromium.open(url, width=390, height=844, scale=2, phone=True)
         run.last(seconds * 0.8)
-        light.picture(picture("light"))
+        whole(light, "light")
         phone.picture(picture("phone"))
         run.save_top()
         stage.braze.set_faults(*LOCKED, *HICCUPS, *CALM)
         run.until(lambda: dark.evaluate("document.querySelectorAll('#waits li').length"))
         run.last(LOCKED_S)
-        dark.picture(picture("dark"))
+        whole(dark, "dark", dark=True)
         for name in ("light", "dark", "phone"):  # Takes some seconds, in which no day passes.
             save_small(chromium, picture(name))
+
+
+def whole(page: Page, name: str, *, dark: bool = False) -> None:
+    """Save a page from its head to its foot."""
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.look(width=1280, height=height, scale=1.5, dark=dark)
+    page.picture(picture(name))
 
 
 def picture(name: str) -> Path:
