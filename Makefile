@@ -27,7 +27,7 @@ slow_tests := tests/simulation tests/component tests/contract tests/integration 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check test extra demo bench sim canaries fuzz soak torture format lock schemas \
-	dashboard manifests docs references tools wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
+	dashboard manifests docs references screenshots tools wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -165,6 +165,9 @@ manifests:  ## Render deploy/kubernetes and the chart's README anew (scripts/too
 		-f deploy/chart/cohortd/ci/minimal-values.yaml > deploy/kubernetes/cohortd.yaml.new
 	@mv deploy/kubernetes/cohortd.yaml.new deploy/kubernetes/cohortd.yaml
 	@$(or $(wildcard .tools/bin/helm-docs),helm-docs) --chart-search-root deploy/chart --log-level warning
+
+screenshots: setup  ## Take the pictures of docs/images anew, with Chromium: some four minutes.
+	@PYTHONPATH=. $(py) scripts/screenshots.py
 
 dashboard: setup  ## Make deploy/grafana/cohortd.json anew.
 	@$(py) deploy/grafana/dashboard.py > deploy/grafana/cohortd.json.new

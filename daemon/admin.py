@@ -6,13 +6,9 @@ for a scrape. It reads the board and the metrics registry and knows neither Kafk
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 import socket
 import threading
 import time
-from importlib import resources
 from typing import TYPE_CHECKING
 
 import orjson
@@ -24,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from daemon.errors import CohortdError
+from daemon.page import content_policy, status_page
 from daemon.report import checks_body, live_checks, ready_checks, status_body
 
 if TYPE_CHECKING:
@@ -58,7 +55,7 @@ class AdminPages:
         self._registry = registry
         self._clock = clock
         self._wall_clock = wall_clock
-        self._page = resources.files("daemon").joinpath("page.html").read_bytes()
+        self._page = status_page()
 
     def app(self) -> ASGIApp:
         """Return the application, with the security headers on every answer."""
@@ -70,7 +67,7 @@ class AdminPages:
             Route("/readyz", self._readyz),
             Route("/status", self._status),
         ]
-        return _Guarded(Router(routes, redirect_slashes=False), content_policy(self._page.decode()))
+        return _Guarded(Router(routes, redirect_slashes=False), content_policy(self._page))
 
     async def _show_page(self, _request: Request) -> Response:
         return Response(self._page, media_type="text/html")
@@ -96,28 +93,6 @@ class AdminPages:
 def _json(status: int, body: object) -> Response:
     text = orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
     return Response(text, status, media_type="application/json")
-
-
-def content_policy(page: str) -> str:
-    """Return the policy under which only the page's own script and style run."""
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src {_hashes('script', page)}",
-            f"style-src {_hashes('style', page)}",
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        )
-    )
-
-
-def _hashes(tag: str, page: str) -> str:
-    blocks = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-    assert blocks, tag
-    digests = (base64.b64encode(hashlib.sha256(block.encode()).digest()) for block in blocks)
-    return " ".join(f"'sha256-{digest.decode()}'" for digest in digests)
 
 
 class _Guarded:

@@ -1,7 +1,7 @@
-"""Why the daemon waits: the closed list of reasons, each with what a person should know.
+"""Why the daemon waits, and why something became a dead letter: two closed lists, with words.
 
-It is the one source of the `blocked` metric's label values, of the words on the status page and
-of what makes the daemon not ready. It imports nothing of ours.
+Of waiting it is the one source of the `blocked` metric's label values, of the words on the status
+page and of what makes the daemon not ready. It imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -101,6 +101,29 @@ BLOCKED: dict[str, Reason] = {
 
 NOT_READY = frozenset(name for name, reason in BLOCKED.items() if not reason.ready)
 CREDENTIALS = NOT_READY - {"foreign_group"}
+
+# What is wrong with a dead letter, by the `cohortd.reason` that stands in its headers.
+DEAD_LETTERS = {
+    "null_value": "No value where the format needs one.",
+    "invalid_json": "Not JSON, or not UTF-8.",
+    "invalid_record": "Well-formed, but not of the format's shape.",
+    "invalid_avro": "Not Avro in Confluent's framing, or cut short.",
+    "unknown_schema": "The registry does not know the schema's id.",
+    "refused_schema": "No schema, or one that is not fit to decode by.",
+    "too_large": "Over the size limit of one record.",
+    "too_deep": "Nested beyond the limit.",
+    "unknown_op": "An operation that is in no list.",
+    "missing_column": "A column the mapping decides by is absent.",
+    "missing_cohort": "No cohort id, or an empty one.",
+    "missing_identity": "No identifier that names a user.",
+    "invalid_value": "A value that can't be an id.",
+    "id_too_long": "An id over the length limit.",
+    "too_many_cohorts": "Of a cohort beyond cohorts.max_active.",
+    "truncate": "The table was emptied: whom that concerns the log does not say.",
+    "unsupported": "An envelope this version refuses; the letter names the remedy.",
+    "refused": "Braze will never take this member.",
+    "gave_up": "Held back longer than backoff.give_up_after.",
+}
 
 # What may hold the whole throughput back, in the words of the `limited_by` metric.
 LIMITS = ("none", "slots", "quota", "braze", "memory", "hold")

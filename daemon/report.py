@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from daemon.logs import printable
-from daemon.reasons import BLOCKED, CREDENTIALS, LIMITS
+from daemon.reasons import BLOCKED, CREDENTIALS, DEAD_LETTERS, LIMITS
 
 if TYPE_CHECKING:
-    from daemon.status import Board, CohortView, DeliveryView, IntakeView
+    from collections.abc import Mapping
+
+    from daemon.status import Board, CohortView, DeliveryView, IntakeView, Spread
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -131,10 +133,14 @@ def status_body(board: Board, now_s: float, now_unix_s: float) -> dict[str, Json
         "quota": {
             "limit": delivery.quota_limit,
             "remaining": delivery.quota_remaining,
+            "used_by_others": delivery.quota_used_by_others,
             "reset_at": _iso(delivery.quota_reset_unix_s),
             "budget_per_s": _rounded(delivery.budget_per_s),
         },
         "counters": _counters(intake, delivery),
+        "latency": _spread(delivery.latency),
+        "answer_time": _spread(delivery.answer_time),
+        "dead_letters": _dead_letters(intake.dead_letters_by_reason),
         "partitions": [asdict(row) for row in intake.partitions],
         "cohorts": [_cohort(row) for row in delivery.cohorts],
         "cohorts_known": max(delivery.cohorts_known, len(delivery.cohorts)),
@@ -211,6 +217,21 @@ def _cohort(row: CohortView) -> dict[str, Json]:
     for name in ("id", "name", "last_answer"):
         fields[name] = printable(str(fields[name]))
     return fields
+
+
+def _spread(found: Spread | None) -> Json:
+    if found is None:
+        return None
+    seconds = {name: round(getattr(found, name), 3) for name in ("p50_s", "p99_s", "max_s")}
+    return {"count": found.count, **seconds}
+
+
+def _dead_letters(by_reason: Mapping[str, int]) -> Json:
+    ordered = sorted(by_reason.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [
+        {"reason": reason, "why": DEAD_LETTERS.get(reason, ""), "count": count}
+        for reason, count in ordered
+    ]
 
 
 def _count(number: int, noun: str) -> str:

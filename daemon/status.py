@@ -37,6 +37,16 @@ class PartitionView:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How long things took of late: how many there were, and seconds."""
+
+    count: int
+    p50_s: float
+    p99_s: float
+    max_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class CohortView:
     """One cohort of those worth showing: the oldest, the largest, the blocked."""
 
@@ -47,6 +57,7 @@ class CohortView:
     delivered_adds: int = 0
     delivered_removes: int = 0
     last_answer: str = ""  # `Answer.reason`, with the status where there is one.
+    last_answer_age_s: float | None = None
     oldest_age_s: float | None = None
 
 
@@ -64,6 +75,7 @@ class IntakeView:
     consumed: int = 0  # Records since the start.
     rejected: int = 0
     dead_letters: int = 0
+    dead_letters_by_reason: Mapping[str, int] = field(default_factory=dict)  # A closed list.
     last_poll_unix_s: float | None = None
     holds: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,6 +95,7 @@ class DeliveryView:
     blocked: Mapping[str, str] = field(default_factory=dict)
     quota_limit: int | None = None
     quota_remaining: int | None = None
+    quota_used_by_others: int | None = None
     quota_reset_unix_s: float | None = None
     budget_per_s: float | None = None  # Requests a second that our share allows.
     cohorts_in_backoff: int = 0
@@ -91,6 +104,8 @@ class DeliveryView:
     retries: int = 0
     delivered_adds: int = 0
     delivered_removes: int = 0
+    latency: Spread | None = None  # Of live changes, from event time to acceptance.
+    answer_time: Spread | None = None  # Of attempts at Braze.
     cohorts_known: int = 0
     cohorts: tuple[CohortView, ...] = ()  # At most `COHORTS_SHOWN_MAX`, most telling first.
 

@@ -152,7 +152,7 @@ class Dispatcher:
             return
         now_s = self._clock()
         self._free.append(slot)
-        self._watch.answered(attempt, answer, now_s - allowed_s)
+        self._watch.answered(attempt, answer, now_s - allowed_s, now_s)
         if attempt.update is None and answer.verdict is Verdict.ACCEPTED:
             self._announced(attempt.cohort, attempt.name)
         self._end(self._delivery.finish(attempt.id, answer, now_s, self._unix_clock()))
@@ -168,8 +168,9 @@ class Dispatcher:
         return await slot.announce(attempt.cohort, attempt.name, created_at, allowed_s=allowed_s)
 
     def _end(self, outcomes: list[Outcome]) -> None:
+        now_s, unix_s = self._clock(), self._unix_clock()
         for outcome in outcomes:
-            self._watch.ended(self._flushes.pop(outcome.flush_id), outcome, self._unix_clock())
+            self._watch.ended(self._flushes.pop(outcome.flush_id), outcome, now_s, unix_s)
         if outcomes:
             self._tell(outcomes)
 

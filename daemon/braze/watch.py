@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from daemon.braze.recent import Recent
 from daemon.core.delivery import Attempt, Delivery
 from daemon.core.model import Flush, Outcome, Partition
 from daemon.core.verdict import Answer, Verdict
@@ -28,6 +29,7 @@ class CohortCounts:
     adds: int = 0
     removes: int = 0
     last_answer: str = ""
+    answered_s: float | None = None
 
 
 class DeliveryWatch:
@@ -53,16 +55,20 @@ class DeliveryWatch:
         self._quota_reset_unix_s: float | None = None
         self._blocked: frozenset[str] = frozenset()
         self._renames = 0
+        self._latency = Recent()
+        self._answer_time = Recent()
         self.last_success_unix_s: float | None = None
 
     # What happens.
 
-    def answered(self, attempt: Attempt, answer: Answer, seconds: float) -> None:
+    def answered(self, attempt: Attempt, answer: Answer, seconds: float, now_s: float) -> None:
         """Count one attempt."""
         endpoint = "cohorts" if attempt.update is None else "users"
         self._requests += 1
         self._metrics.request(endpoint, answer.status or answer.reason, seconds)
+        self._answer_time.add(seconds, now_s)
         counts = self._counts_of(attempt.cohort)
+        counts.answered_s = now_s
         counts.name = attempt.name
         counts.last_answer = f"{answer.status} {answer.reason}" if answer.status else answer.reason
         self._note_quota(answer)
@@ -128,7 +134,7 @@ class DeliveryWatch:
         self._quota = Quota(quota.limit, quota.remaining, others)
         self._metrics.quota(self._quota)
 
-    def ended(self, flush: Flush, outcome: Outcome, unix_s: float) -> None:
+    def ended(self, flush: Flush, outcome: Outcome, now_s: float, unix_s: float) -> None:
         """Count the end of a flush, and how long its oldest events took."""
         if outcome.abandoned:
             self._log.info(event.FLUSH_ABANDONED, cohort=flush.cohort, left=len(outcome.left))
@@ -137,9 +143,12 @@ class DeliveryWatch:
         self._metrics.last_success.set(unix_s)
         for lane in flush.lanes:
             if lane.event_time_s is not None:
-                backfill = lane.top <= self._backfill_ends.get(lane.partition, 0)
-                phase = "backfill" if backfill else "live"
-                self._metrics.latency(phase, unix_s - lane.event_time_s)
+                seconds = unix_s - lane.event_time_s
+                if lane.top <= self._backfill_ends.get(lane.partition, 0):
+                    self._metrics.latency("backfill", seconds)
+                else:
+                    self._metrics.latency("live", seconds)
+                    self._latency.add(seconds, now_s)
 
     def _counts_of(self, cohort: str) -> CohortCounts:
         counts = self._cohorts.pop(cohort, None) or CohortCounts()
@@ -169,6 +178,7 @@ class DeliveryWatch:
             blocked=blocked,
             quota_limit=self._quota.limit,
             quota_remaining=self._quota.remaining,
+            quota_used_by_others=self._quota.used_by_others,
             quota_reset_unix_s=self._quota_reset_unix_s,
             budget_per_s=delivery.pacer.rate_s,
             cohorts_in_backoff=len(backoff),
@@ -177,8 +187,10 @@ class DeliveryWatch:
             retries=self._retries,
             delivered_adds=self._totals.adds,
             delivered_removes=self._totals.removes,
+            latency=self._latency.spread(now_s),
+            answer_time=self._answer_time.spread(now_s),
             cohorts_known=len(self._cohorts),
-            cohorts=self._cohort_views(delivery),
+            cohorts=self._cohort_views(delivery, now_s),
         )
 
     def _log_blocked(self, blocked: Mapping[str, str]) -> None:
@@ -188,7 +200,7 @@ class DeliveryWatch:
             self._log.info(event.DELIVERY_UNBLOCKED, reason=reason)
         self._blocked = frozenset(blocked)
 
-    def _cohort_views(self, delivery: Delivery) -> tuple[CohortView, ...]:
+    def _cohort_views(self, delivery: Delivery, now_s: float) -> tuple[CohortView, ...]:
         pending = self._pending_of()
         flying = {sender.flush.cohort for sender in delivery.lineup.senders.values()}
         telling = sorted(pending, key=lambda cohort: pending[cohort][1], reverse=True)
@@ -207,6 +219,9 @@ class DeliveryWatch:
                     delivered_adds=counts.adds,
                     delivered_removes=counts.removes,
                     last_answer=counts.last_answer,
+                    last_answer_age_s=(
+                        None if counts.answered_s is None else now_s - counts.answered_s
+                    ),
                     oldest_age_s=age_s,
                 )
             )

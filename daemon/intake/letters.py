@@ -6,7 +6,7 @@ flush. Either is done only when every dead letter of it is acknowledged.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -92,7 +92,7 @@ class Letters:
         self._waiting_of_flush: dict[int, int] = {}
         self._stuck: dict[int, Outcome] = {}
         self._reasons: dict[int, str] = {}
-        self.acknowledged = 0
+        self.acknowledged: Counter[str] = Counter()  # By reason, of the closed list.
 
     @property
     def possible(self) -> bool:
@@ -143,7 +143,7 @@ class Letters:
             return
         for ticket in self._outbox.poll():
             reason = self._reasons.pop(ticket)
-            self.acknowledged += 1
+            self.acknowledged[str(reason)] += 1
             self._metrics.dead_lettered(reason)
             if ticket in self._records:
                 self._record_done(*self._records.pop(ticket))

@@ -79,6 +79,7 @@ class IntakeWatch:
 
     def _draw(self, now_s: float) -> IntakeView:
         relay, ownership = self._intake.relay, self._intake.ownership
+        letters = self._intake.letters.acknowledged
         self._count_pending(now_s)
         paused = self._intake.paused()
         rows = tuple(
@@ -101,7 +102,8 @@ class IntakeWatch:
             draining=self._intake.draining,
             consumed=self._intake.consumed,
             rejected=self._intake.rejected,
-            dead_letters=self._intake.letters.acknowledged,
+            dead_letters=letters.total(),
+            dead_letters_by_reason=dict(letters),
             last_poll_unix_s=self._unix_clock(),
             holds=holds,
         )

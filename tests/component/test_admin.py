@@ -1,22 +1,21 @@
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import signal
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from daemon.admin import AdminPages, AdminServer, content_policy
+from daemon.admin import AdminPages, AdminServer
 from daemon.errors import CohortdError
-from daemon.metrics import CohortLabels, Metrics
-from daemon.status import Board, CohortView, DaemonView, DeliveryView, IntakeView
+from daemon.page import content_policy
+from daemon.status import Board, CohortView, DaemonView, DeliveryView
+from tests.support.admin import Served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,32 +24,6 @@ if TYPE_CHECKING:
 
 PATHS = ("/", "/metrics", "/livez", "/healthz", "/readyz", "/status")
 WRITING = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
-
-
-class Served:
-    """A running admin port, its board and its clock."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-        self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry, CohortLabels([], 10))
-        self.board = Board(DaemonView("0.1.0", "acme", "3f9c", "g", time.time()), self.now_s)
-        self.board.publish_intake(IntakeView("assigned"), self.now_s)
-        pages = AdminPages(self.board, self.registry, clock=lambda: self.now_s)
-        self.server = AdminServer("127.0.0.1", 0, pages.app())
-        self.port = self.server.start()
-
-    def ask(
-        self, path: str, method: str = "GET", accept: str = "*/*"
-    ) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request(method, path, headers={"accept": accept})
-            answer = connection.getresponse()
-            headers = {name.lower(): value for name, value in answer.getheaders()}
-            return answer.status, headers, answer.read().decode()
-        finally:
-            connection.close()
 
 
 def unserved() -> ASGIApp:
@@ -98,6 +71,7 @@ def test_every_answer_has_the_security_headers(shared: Served, path: str) -> Non
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
     assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "unsafe" not in headers["content-security-policy"]
     assert "server" not in headers
@@ -161,6 +135,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_puts_no_value_in_as_markup(
     assert not re.search(r"https?://|//\w|\b(src|onclick|onload|style)=", page)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", page)
     assert "prefers-color-scheme: dark" in page
+    assert "<style></style>" not in page
 
 
 def test_the_port_that_was_found_is_returned_and_free_again_after_stop() -> None:

@@ -142,7 +142,7 @@ def test_a_partition_is_held_until_every_letter_of_a_run_is_acknowledged() -> No
     assert (committable(relay), letters.waiting) == (10, 1)
     outbox.ready = [1]
     letters.turn(0.0)
-    assert (committable(relay), letters.waiting, letters.acknowledged) == (20, 0, 2)
+    assert (committable(relay), letters.waiting, letters.acknowledged.total()) == (20, 0, 2)
 
 
 def test_a_flush_is_complete_when_the_letters_of_its_refused_are_acknowledged() -> None:
@@ -154,10 +154,12 @@ def test_a_flush_is_complete_when_the_letters_of_its_refused_are_acknowledged() 
 
     assert committable(relay) == 10
     assert flush.id in relay.in_flight  # So no newer change of the cohort overtakes it.
+    assert not letters.acknowledged
     outbox.ready = [1]
     letters.turn(1.0)
     assert committable(relay) == 12
     assert relay.idle
+    assert letters.acknowledged == {"refused": 1}
 
 
 def test_a_letter_of_a_partition_given_up_since_moves_nothing() -> None:

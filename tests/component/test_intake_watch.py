@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -41,7 +42,7 @@ class Scene:
             session=SimpleNamespace(trouble=""),
             schemas=SimpleNamespace(trouble=""),
             committer=SimpleNamespace(committed={}),
-            letters=SimpleNamespace(trouble=None, acknowledged=0),
+            letters=SimpleNamespace(trouble=None, acknowledged=Counter()),
             ratio_exceeded={},
             draining=False,
             consumed=0,

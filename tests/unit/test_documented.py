@@ -20,6 +20,16 @@ from daemon.config.settings import Settings, effective, load
 from daemon.formats.decoders import compile_input
 from daemon.kafka.records import Reason
 from daemon.metrics import CATALOGUE
+from daemon.report import status_body
+from daemon.status import (
+    Board,
+    CohortView,
+    DaemonView,
+    DeliveryView,
+    IntakeView,
+    PartitionView,
+    Spread,
+)
 from tests.support.corpus import run_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,6 +137,38 @@ def test_every_reason_of_a_dead_letter_is_a_documented_label() -> None:
     [row] = [line for line in page.splitlines() if line.startswith("| `reason` of `events_rej")]
 
     assert set(re.findall(r"`(\w+)`", row.split("|")[2])) == set(Reason)
+
+
+# --- the status --------------------------------------------------------------------------------
+
+
+def test_every_field_of_the_status_is_documented_and_nothing_else() -> None:
+    spread = Spread(1, 1.0, 1.0, 1.0)
+    board = Board(DaemonView("1", "w", "h", "g", 0.0), 0.0)
+    partition = PartitionView("t", 0, "assigned")
+    board.publish_intake(
+        IntakeView(
+            partitions=(partition,), holds={"parked": ""}, dead_letters_by_reason={"refused": 1}
+        ),
+        0.0,
+    )
+    board.publish_delivery(
+        DeliveryView(latency=spread, answer_time=spread, cohorts=(CohortView("c", "c"),)), 0.0
+    )
+
+    told = status_body(board, 0.0, 0.0)
+
+    rows = dict(
+        re.findall(
+            r"^\| ((?:`\w+`(?:, )?)+) \| (.+) \|$", _read("docs/status-page.md"), re.MULTILINE
+        )
+    )
+    fields = {name: words for names, words in rows.items() for name in re.findall(r"\w+", names)}
+    assert set(fields) == set(told)
+    for name, value in told.items():
+        inner = value[0] if isinstance(value, list) else value
+        if isinstance(inner, dict) and name != "checks":
+            assert [key for key in inner if f"`{key}`" not in fields[name]] == [], name
 
 
 # --- examples and links --------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from daemon.kafka.records import Reason
 from daemon.metrics import CohortLabels
 from daemon.metrics.labels import OTHER, REJECT_REASONS, status_label
-from daemon.reasons import BLOCKED, blocked_reason
+from daemon.reasons import BLOCKED, DEAD_LETTERS, blocked_reason
 
 BLOCKED_REASONS = (
     "partner_key client_secret partner_not_enabled forbidden not_found tls refused_all registry"
@@ -63,4 +63,4 @@ def test_blocked_reasons_are_the_contracts() -> None:
 
 
 def test_reject_reasons_are_those_of_the_records() -> None:
-    assert tuple(Reason) == REJECT_REASONS
+    assert tuple(Reason) == REJECT_REASONS == tuple(DEAD_LETTERS)

@@ -24,6 +24,7 @@ from daemon.status import (
     IntakeView,
     Membership,
     PartitionView,
+    Spread,
 )
 
 NOW = 1_000.0
@@ -191,3 +192,29 @@ def test_the_estimate_forgets_what_was_a_minute_ago() -> None:
 )
 def test_durations_are_said_as_a_person_would(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_status_tells_dead_letters_by_reason_the_most_frequent_first() -> None:
+    by_reason = {"too_large": 2, "unknown_op": 7, "invalid_json": 2}
+    made = board(replace(WORKING, dead_letters=11, dead_letters_by_reason=by_reason))
+
+    told = orjson.loads(orjson.dumps(status_body(made, NOW, UNIX)))["dead_letters"]
+
+    assert [(row["reason"], row["count"]) for row in told] == [
+        ("unknown_op", 7),
+        ("invalid_json", 2),
+        ("too_large", 2),
+    ]
+    assert told[0]["why"] == "An operation that is in no list."
+
+
+def test_status_tells_how_long_things_take_and_who_used_the_quota() -> None:
+    delivery = DeliveryView(
+        latency=Spread(3, 0.51234, 1.2, 1.9), quota_limit=100, quota_used_by_others=30
+    )
+
+    body = orjson.loads(orjson.dumps(status_body(board(delivery=delivery), NOW, UNIX)))
+
+    assert body["latency"] == {"count": 3, "p50_s": 0.512, "p99_s": 1.2, "max_s": 1.9}
+    assert body["answer_time"] is None
+    assert body["quota"]["used_by_others"] == 30

@@ -81,6 +81,13 @@ def test_it_says_who_this_is_and_how_it_goes_first() -> None:
     assert numbers.split("   ")[:3] == ["read 10/s", "delivered 20/s", "requests 2.5/s"]
 
 
+def test_it_says_how_long_changes_take_now_and_nothing_where_none_came() -> None:
+    spread = {"count": 9, "p50_s": 0.81, "p99_s": 2.44, "max_s": 3.0}
+
+    assert "latency 0.8 s, p99 2.4 s" in text_of(status(latency=spread))
+    assert "latency -" in text_of(status(latency=None))
+
+
 def test_what_it_waits_for_stands_with_its_remedy() -> None:
     wait = {
         "reason": "partner_key",

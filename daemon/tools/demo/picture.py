@@ -1,4 +1,4 @@
-"""The demo's terminal as an SVG file, for the README; it loads nothing from elsewhere."""
+"""A terminal as an SVG file, for the pages about it; it loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -72,19 +72,20 @@ _FORMAT = """\
 """
 
 
-def save_picture(path: Path, command: str, show: Callable[[Console], None]) -> None:
+def save_picture(
+    path: Path, command: str, show: Callable[[Console], None], *, width: int = WIDTH_MAX
+) -> None:
     """Write what a terminal shows after this command, as `show` prints it."""
+    name = "-".join(command.split()[:2])
     console = Console(
         record=True,
         file=io.StringIO(),
         force_terminal=True,
         highlight=False,
-        width=WIDTH_MAX,
+        width=width,
         height=HEIGHT,
     )
     console.print(Text.assemble(("$ ", "dim"), (command, "bold")))
     show(console)
     path.parent.mkdir(parents=True, exist_ok=True)
-    console.save_svg(
-        str(path), title="cohortd", theme=_THEME, code_format=_FORMAT, unique_id="cohortd-demo"
-    )
+    console.save_svg(str(path), title="cohortd", theme=_THEME, code_format=_FORMAT, unique_id=name)

@@ -15,7 +15,9 @@ from daemon.report import duration
 
 _HEAD_LINES: Final = 9
 _SPARK: Final = "▁▂▃▄▅▆▇█"
+_FINE: Final = ("", "ok", "queued")
 _STATES: Final = {
+    "assigned": "green",
     "parked": "bold red",
     "waiting": "yellow",
     "replaying": "cyan",
@@ -82,33 +84,42 @@ def _numbers(status: Mapping[str, Any], rates: Rates, width: int) -> Text:
     counters, quota = status["counters"], status["quota"]
     oldest, left = status["oldest_pending_age_s"], quota["remaining"]
     delivered = rates.delivered[-1] if rates.delivered else 0.0
-    lines = [
+    lines: list[list[tuple[str, str]]] = [
         [
-            f"read {rates.read:,.0f}/s",
-            f"delivered {delivered:,.0f}/s",
-            f"requests {rates.requests:,.1f}/s",
-            f"limited by {status['limited_by']}",
+            ("read", f"{rates.read:,.0f}/s"),
+            ("delivered", f"{delivered:,.0f}/s"),
+            ("requests", f"{rates.requests:,.1f}/s"),
+            ("limited by", str(status["limited_by"])),
         ],
         [
-            f"pending {status['pending']:,} of {status['pending_limit']:,}",
-            f"oldest {'-' if oldest is None else duration(oldest)}",
-            f"behind {status['records_left']:,}",
-            f"in flight {status['in_flight']} of {status['slots']}",
+            ("pending", f"{status['pending']:,} of {status['pending_limit']:,}"),
+            ("oldest", "-" if oldest is None else duration(oldest)),
+            ("behind", f"{status['records_left']:,}"),
+            ("in flight", f"{status['in_flight']} of {status['slots']}"),
+            ("latency", _latency(status.get("latency"))),
         ],
         [
-            f"adds {counters['delivered_adds']:,}",
-            f"removes {counters['delivered_removes']:,}",
-            f"dead letters {counters['dead_letters']:,}",
-            f"retries {counters['retries']:,}",
-            "quota -" if left is None else f"quota {left:,} of {quota['limit']:,}",
+            ("adds", f"{counters['delivered_adds']:,}"),
+            ("removes", f"{counters['delivered_removes']:,}"),
+            ("dead letters", f"{counters['dead_letters']:,}"),
+            ("retries", f"{counters['retries']:,}"),
+            ("quota", "-" if left is None else f"{left:,} of {quota['limit']:,}"),
         ],
     ]
-    told = ["   ".join(words) for words in lines]
-    return Text("\n".join([*told, f"delivered {sparkline(rates.delivered, max(1, width - 11))}"]))
+    told = Text()
+    for line in lines:
+        told.append(Text("   ").join(Text.assemble((f"{n} ", "dim"), said) for n, said in line))
+        told.append("\n")
+    bars = sparkline(rates.delivered, max(1, width - 11))
+    return told.append(Text.assemble(("delivered ", "dim"), (bars, "cyan")))
+
+
+def _latency(spread: Mapping[str, Any] | None) -> str:
+    return "-" if spread is None else f"{spread['p50_s']:.1f} s, p99 {spread['p99_s']:.1f} s"
 
 
 def _partitions(rows: Sequence[Mapping[str, Any]], count: int) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", border_style="dim")
     for name in ("partition", "state"):
         table.add_column(name, no_wrap=True)
     for name in ("committed", "position", "lag", "pending", "waits"):
@@ -126,7 +137,7 @@ def _partitions(rows: Sequence[Mapping[str, Any]], count: int) -> Table:
 
 
 def _cohorts(rows: Sequence[Mapping[str, Any]], count: int) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", border_style="dim")
     table.add_column("cohort", no_wrap=True, max_width=32)
     for name in ("pending", "oldest", "adds", "removes"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -137,11 +148,15 @@ def _cohorts(rows: Sequence[Mapping[str, Any]], count: int) -> Table:
             Text(row["id"] if row["id"] == row["name"] else f"{row['id']} ({row['name']})"),
             *(_number(row["pending"]), "" if age is None else duration(age)),
             *(_number(row[name]) for name in ("delivered_adds", "delivered_removes")),
-            Text(row["last_answer"]),
+            Text(row["last_answer"], style=_answer_style(row["last_answer"])),
         )
     if count > len(rows):
         table.add_row(Text(f"and {count - len(rows):,} more", style="dim"))
     return table
+
+
+def _answer_style(answer: str) -> str:
+    return "" if answer.rpartition(" ")[2] in _FINE else "yellow"
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
