@@ -6,6 +6,7 @@
     python -m tests.bench --cohorts N
     python -m tests.bench --profile [workload]
     python -m tests.bench --plan [flat hot debezium] [--events N]
+    python -m tests.bench --packing
 
 Exit code 1 when a final state at the simulator was not the fold of the log, or a promise of the
 measure is broken: after an outage it catches up at 80 % of its peak, on flat memory.
@@ -20,7 +21,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import cohorts, latency, outage, planned, profiled
+from tests.bench import cohorts, latency, outage, packing, planned, profiled
 from tests.bench.daemon_run import QUOTA, Setup, drain, start_cost
 from tests.bench.logs import PARTITIONS, Log, kafka, new_topic, write_log
 from tests.bench.measured import Measured, Usage, warm_up
@@ -44,6 +45,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="with --profile: no replay barrier")
     parser.add_argument("--latency", action="store_true", help="pace events and time each of them")
     parser.add_argument("--plan", action="store_true", help="hold `cohortd plan` against `run`")
+    parser.add_argument("--packing", action="store_true", help="how requests are spent: simulated")
     parser.add_argument("--cohorts", type=int, help="start with so many names remembered")
     parser.add_argument("--outage", action="store_true", help="let Braze be away, then catch up")
     parser.add_argument("--rate", type=int, default=5_000, help="events a second, where paced")
@@ -57,6 +59,8 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> int:
     chosen = _arguments()
+    if chosen.packing:
+        return packing.run(chosen.seed)
     with tempfile.TemporaryDirectory(prefix="cohortd-bench-") as name:
         folder = Path(name)
         warm_up(folder)
