@@ -31,7 +31,6 @@ from tests.bench.table import save, show
 MAX_AGE_S = 1.0
 LATENCY_S = 0.15
 TICK_S = 0.02
-EVENTS_A_SECOND = 10_000
 SLOTS = 24
 # Braze's own quota, with the default reserve: 60.6 requests a second.
 BUDGET = Budget()
@@ -46,6 +45,7 @@ class Load:
     name: str
     weights: tuple[float, ...]
     seconds: int = 60
+    rate: int = 10_000  # Changes a second.
     backlog: int = 0
     burst: int = 0  # Every ten seconds the first cohort has so many at once.
 
@@ -55,7 +55,7 @@ class Load:
         everyone = range(len(ends))
         yield 0.0, [0] * self.backlog
         for tick in range(1, round(self.seconds / TICK_S)):
-            count = round(EVENTS_A_SECOND * TICK_S)
+            count = round(self.rate * TICK_S)
             found = chance.choices(everyone, cum_weights=ends, k=count)
             if self.burst and tick % round(10 / TICK_S) == 0:
                 found += [0] * self.burst
@@ -73,7 +73,7 @@ class Load:
         for weight in sorted(self.weights, reverse=True):
             cohorts += min(1.0, max(0.0, wanted) / weight)
             if wanted > 0:
-                window_s = min(MAX_AGE_S, MEMBERS_MAX * total / weight / EVENTS_A_SECOND)
+                window_s = min(MAX_AGE_S, MEMBERS_MAX * total / weight / self.rate)
             wanted -= weight
         return max(cohorts / rate, 0.99 * window_s) + LATENCY_S
 
@@ -87,7 +87,8 @@ LOADS = (
     Load("50 cohorts", (1.0,) * 50),
     Load("500 cohorts", (1.0,) * 500),
     Load("500, Zipf", _zipf(500)),
-    Load("5,000, Zipf", _zipf(5_000), seconds=300),
+    Load("5,000, Zipf", _zipf(5_000), seconds=300, rate=2_000),
+    Load("50,000, Zipf", _zipf(50_000), seconds=2_400, rate=250),
     Load("50, one bursts", (1.0,) * 50, burst=50_000),
     Load("49 beside a backlog", (1e-9, *(1.0,) * 49), backlog=800_000),
 )
