@@ -22,7 +22,8 @@ dev_stamp := $(VENV)/.dev-$(place)
 
 fast_tests := $(wildcard tests/unit tests/property)
 fleet_tests := $(wildcard tests/fault/test_fleet*.py)
-slow_tests := tests/simulation tests/component tests/contract tests/integration tests/pipelines
+slow_tests := tests/simulation tests/component tests/contract tests/integration tests/pipelines \
+	$(wildcard tests/security)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

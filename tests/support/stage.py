@@ -121,12 +121,15 @@ class Stage:
         *,
         environ: Mapping[str, str] | None = None,
         module: str = "daemon",
+        cwd: Path | None = None,
     ) -> DaemonProcess:
         """Start a daemon; whatever happens, it is ended at the end of the test.
 
         `module` is what Python runs: the daemon itself, or a test's own way into it.
         """
-        daemon = DaemonProcess(self.config(changes), self.folder, environ=environ, module=module)
+        daemon = DaemonProcess(
+            self.config(changes), self.folder, environ=environ, module=module, cwd=cwd
+        )
         self.daemons.append(daemon)
         return daemon
 
