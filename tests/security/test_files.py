@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from tests.support.daemon import DaemonProcess
     from tests.support.stage import Stage
 
-_CODE = Path(__file__).resolve().parents[2] / "daemon"
-
 
 def _seen(*places: Path) -> dict[str, tuple[int, int, int]]:
     """Return kind and rights, size and time of the last change of everything below."""
@@ -57,8 +55,7 @@ def test_nothing_is_written_but_the_log_to_its_output(stage: Stage, tmp_path: Pa
         "status=429,count=1,after=5",
     )
     changes = {"log.level": "debug", "memory.max_pending_changes": 20_000}
-    watched = (*places.values(), _CODE)
-    before, opened = _seen(*watched), set[str]()
+    before, opened = _seen(*places.values()), set[str]()
 
     daemon = stage.start(changes, environ=environ, cwd=places["cwd"])
     stage.produce(b"broken", add("vip", "refused"), *(add("vip", f"u{n}") for n in range(3_000)))
@@ -74,6 +71,6 @@ def test_nothing_is_written_but_the_log_to_its_output(stage: Stage, tmp_path: Pa
     opened |= _open_for_writing(successor)
 
     assert successor.terminate() == 0
-    assert _seen(*watched) == before
+    assert _seen(*places.values()) == before
     assert {Path(name).suffix for name in opened} == {".log"}  # Its stdout, kept by the test.
     assert len(opened) == 2
