@@ -22,12 +22,16 @@ dev_stamp := $(VENV)/.dev-$(place)
 
 fast_tests := $(wildcard tests/unit tests/property)
 fleet_tests := $(wildcard tests/fault/test_fleet*.py)
-slow_tests := tests/simulation tests/component tests/contract tests/integration tests/pipelines
+slow_tests := tests/simulation tests/component tests/contract tests/integration tests/pipelines \
+	$(wildcard tests/security)
+
+security_tests := tests/fault/test_kafka_rights.py tests/fault/test_kafka_credentials.py \
+	tests/fault/test_broker_certificates.py tests/component/test_client_tls.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check test extra demo bench sim canaries fuzz soak torture format lock schemas \
-	dashboard manifests docs references screenshots tools wheel clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
+	dashboard manifests docs references screenshots tools wheel sbom security clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -115,6 +119,10 @@ extra: setup  ## What takes longer: the image built and run, compose, workflows,
 	@sh scripts/tools extra
 	@$(py) -m pytest -q tests/extra $(ARGS)
 
+security: setup  ## What tries the controls of docs/security-controls.md, the slow ones too.
+	@$(py) -m pytest -q --durations=10 tests/security $(security_tests) $(ARGS)
+	@$(MAKE) --no-print-directory wheel sbom
+
 torture: setup  ## Hundreds of kills, restarts, freezes and rebalances: some hours.
 	@FAULT_KILLS=100 FAULT_ROUNDS=100 FAULT_ZOMBIES=50 FAULT_REBALANCES=500 BROKER_KILLS=50 \
 		FREEZE_S=60 COHORTD_TEST_SILENT_S=60 MATRIX_SEEDS=20 LOST_ANSWERS=1000 \
@@ -187,10 +195,18 @@ lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer ver
 	@$(lock_one) -c requirements/dev.txt -o requirements/fuzz.txt requirements/fuzz.in
 	@$(lock_one) -c requirements/dev.txt -o requirements/charts.txt requirements/charts.in
 
-wheel: setup  ## Build dist/cohortd-*.whl, and try it in an environment of its own.
+# What the wheel's files are dated: one commit has one wheel. Without git, a day that never changes.
+dated = SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1767225600)
+
+wheel: setup  ## Build dist/cohortd-*.whl, twice alike, and try it in an environment of its own.
 	@rm -rf dist
-	@$(py) -m hatchling build --target wheel
+	@$(dated) $(py) -m hatchling build --target wheel
+	@$(dated) $(py) -m hatchling build --target wheel -d dist/again > /dev/null
+	@cmp dist/again/*.whl dist/*.whl && rm -r dist/again
 	@$(py) scripts/check_wheel.py dist
+
+sbom: setup  ## Write dist/cohortd.cdx.json: what is installed to run it, held to the lock.
+	@$(py) scripts/sbom.py dist/cohortd.cdx.json
 
 clean:  ## Remove what was made here, .venv included.
 	rm -rf $(VENV) dist build .cache/site .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -6,11 +6,13 @@ for a scrape. It reads the board and the metrics registry and knows neither Kafk
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
 from typing import TYPE_CHECKING
 
+import h11
 import orjson
 import uvicorn
 from prometheus_client import CollectorRegistry, exposition
@@ -118,16 +120,28 @@ class _Guarded:
         await self._app(scope, receive, send_guarded)
 
 
+class _OurFaultsOnly(logging.Filter):
+    """Keeps from our log what strangers send to the port; what is wrong with a page goes in."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return record.levelno >= logging.ERROR and not isinstance(error, h11.ProtocolError)
+
+
+_our_faults_only = _OurFaultsOnly()
+
+
 class AdminServer:
     """Serves the pages from a thread of its own, from `start` to `stop`.
 
-    It installs no signal handler and writes no log of its own. `alive` is False when the thread
-    has ended, on its own or by `stop`.
+    It installs no signal handler, and logs only a page that failed. `alive` is False when the
+    thread has ended, on its own or by `stop`.
     """
 
     def __init__(self, host: str, port: int, app: ASGIApp) -> None:
         self._host = host
         self._port = port
+        logging.getLogger("uvicorn.error").addFilter(_our_faults_only)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,

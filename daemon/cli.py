@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from daemon.errors import CohortdError, SettingsError
+from daemon.leaks import shut_leaks
 from daemon.tools.dlq.cli import dlq_app
 from daemon.tools.offsets.cli import offsets_app
 from daemon.tools.schema.cli import schema_app
@@ -267,6 +268,7 @@ def _fail(error: CohortdError) -> NoReturn:
 
 def main() -> None:
     """Run a command; whatever goes wrong is one readable line, and a traceback with `--debug`."""
+    shut_leaks()
     try:
         app(prog_name="cohortd")
     except CohortdError as error:

@@ -11,6 +11,7 @@ No environment variable has a say: proxy and CA file are given. Redirects are an
 from __future__ import annotations
 
 import functools
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -25,6 +26,9 @@ from daemon.braze.wire import Attempt, TlsRefused, WireBackend
 # Load balancers close idle connections after 60 s and more; to be earlier avoids the race.
 KEEPALIVE_S: Final = 20.0
 ATTEMPT: Final = "attempt"  # The request extension that carries the `Attempt`.
+# What h11 repeats of a line that is no HTTP, as Python would write it: spelt so, an echo of our
+# own request is recognised by nobody who masks.
+_BYTES: Final = re.compile(r":? ?bytearray\(.*", re.DOTALL)
 _CORE_ERRORS = (httpcore.RemoteProtocolError, httpcore.ProxyError)
 
 
@@ -171,7 +175,7 @@ def _in_httpx_words(error: Exception) -> httpx.TransportError:
     """Translate what httpcore itself raises; the wire speaks httpx already."""
     if isinstance(error, httpcore.ProxyError):
         return httpx.ProxyError(f"the proxy refused the tunnel: {error}")
-    return httpx.RemoteProtocolError(str(error))
+    return httpx.RemoteProtocolError(_BYTES.sub("", str(error)))
 
 
 def _tls_context_now(ca_file: str | None) -> ssl.SSLContext:

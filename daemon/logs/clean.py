@@ -7,6 +7,7 @@ that is asked again for each line, since a key file may change at any time.
 from __future__ import annotations
 
 import base64
+import json
 import math
 import re
 import sys
@@ -106,6 +107,7 @@ def _forms(secret: str) -> Iterable[str]:
     yield trimmed
     yield quote(trimmed, safe="")
     yield repr(trimmed)[1:-1]
+    yield json.dumps(trimmed, ensure_ascii=False)[1:-1]
     yield base64.b64encode(trimmed.encode("utf-8", "surrogatepass")).decode("ascii")
     pieces = trimmed.splitlines()
     yield from (piece for piece in pieces if len(piece) >= _PIECE_LENGTH_MIN)

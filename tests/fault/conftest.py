@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.component.conftest import stage, wide_stage
 from tests.integration.conftest import each_stage, real_stage
+from tests.support.door import Door
 from tests.support.flips import PARTITIONS
+from tests.support.secured_broker import SecuredKafka
 from tests.support.stage import CONSUMER_PROTOCOL, SHORT, Stage, stage_at
 from tests.support.tcp_proxy import TcpProxy
-from tests.support.topics import create_topic
+from tests.support.topics import create_topic, unique
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +99,29 @@ def each_wide_three_stage(
     bootstrap, create = kafka_three.bootstrap, _creator(kafka_three.bootstrap, replicas=3)
     with stage_at(bootstrap, tmp_path, create, partitions=_WIDE, timing=timing) as stage:
         yield stage
+
+
+# A broker that asks who comes in, and what he may do.
+
+
+@pytest.fixture(scope="session")
+def secured_kafka(kafka: str, server_folder: Path) -> Iterator[SecuredKafka]:
+    """Return a broker of its own; whoever asks for `kafka` knows that Java is there."""
+    del kafka
+    if os.environ.get("COHORTD_TEST_BOOTSTRAP"):
+        pytest.skip("needs a broker with settings of its own")
+    with SecuredKafka(server_folder / "secured") as server:
+        yield server
+
+
+@pytest.fixture(params=["classic", "consumer"])
+def door(
+    request: pytest.FixtureRequest, secured_kafka: SecuredKafka, tmp_path: Path
+) -> Iterator[Door]:
+    """Return a stage whose daemons need a password and rights, for either protocol."""
+    bootstrap, timing = secured_kafka.bootstrap, _TIMINGS[request.param]
+    with stage_at(bootstrap, tmp_path, _creator(bootstrap), timing=timing) as stage:
+        yield Door(secured_kafka, stage, unique("user"))
 
 
 def _creator(bootstrap: str, replicas: int = 1) -> Callable[[str, int], str]:

@@ -2,75 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._resource import ResourceType
 
 from tests.support.processes import wait_until
-from tests.support.secured_broker import SecuredKafka
-from tests.support.stage import CONSUMER_PROTOCOL, SHORT, Stage, add, stage_at
-from tests.support.topics import create_topic, unique
+from tests.support.stage import add
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.support.daemon import DaemonProcess
+    from tests.support.door import Door
 
-READ, WRITE = AclOperation.READ, AclOperation.WRITE
-
-
-@dataclass
-class Door:
-    """A stage at the open door of a broker, whose daemons come in by the guarded one."""
-
-    broker: SecuredKafka
-    stage: Stage
-    user: str
-
-    @property
-    def password_file(self) -> Path:
-        return self.stage.folder / "kafka.password"
-
-    def open(self) -> DaemonProcess:
-        """Give a user all the rights a daemon needs, and start one with that user's password."""
-        self.broker.set_password(self.user, "canary-first")
-        self.password_file.write_text("canary-first\n")
-        self.broker.allow(self.user, ResourceType.TOPIC, self.stage.topic, READ)
-        self.broker.allow(self.user, ResourceType.GROUP, self.stage.group, READ)
-        self.broker.allow(self.user, ResourceType.TOPIC, self.stage.letters_topic, WRITE)
-        properties: dict[str, Any] = {
-            "security.protocol": "sasl_plaintext",
-            "sasl.mechanism": "SCRAM-SHA-512",
-            "sasl.username": self.user,
-            "sasl.password": {"file": str(self.password_file)},
-        }
-        return self.stage.start(
-            {"kafka.bootstrap_servers": self.broker.secured, "kafka.properties": properties}
-        )
-
-
-@pytest.fixture(scope="module")
-def broker(kafka: str, server_folder: Path) -> Iterator[SecuredKafka]:
-    """Return a broker of its own; whoever asks for `kafka` knows that Java is there."""
-    del kafka
-    if os.environ.get("COHORTD_TEST_BOOTSTRAP"):
-        pytest.skip("needs a broker with settings of its own")
-    with SecuredKafka(server_folder / "secured") as server:
-        yield server
-
-
-@pytest.fixture(params=[SHORT, CONSUMER_PROTOCOL], ids=["classic", "consumer"])
-def door(request: pytest.FixtureRequest, broker: SecuredKafka, tmp_path: Path) -> Iterator[Door]:
-    def create(topic: str, partitions: int) -> str:
-        return create_topic(broker.bootstrap, partitions, name=topic)
-
-    with stage_at(broker.bootstrap, tmp_path, create, timing=request.param) as stage:
-        yield Door(broker, stage, unique("user"))
+READ = AclOperation.READ
 
 
 def _wait_for_hold(daemon: DaemonProcess, remedy: str) -> None:

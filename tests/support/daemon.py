@@ -9,6 +9,7 @@ import signal
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import yaml
@@ -17,13 +18,14 @@ from tests.support.processes import Child, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from daemon.config.document import Document
 
 START_S = 30.0  # A cold start on a busy machine; usually it is one second.
 STOP_S = 40.0
 WAIT_S = 90.0
+
+_ROOT = Path(__file__).parents[2]
 
 # Straight to the daemon, whatever proxy the environment names.
 _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -44,14 +46,17 @@ class DaemonProcess:
         environ: Mapping[str, str] | None = None,
         module: str = "daemon",
         program: Sequence[str] = (),
+        cwd: Path | None = None,
     ) -> None:
         number = next(_numbers)
         file = folder / f"daemon-{number}.yaml"
         file.write_text(yaml.safe_dump(config, allow_unicode=True))
         inherited = {name: text for name, text in os.environ.items() if "COHORTD" not in name}
+        if cwd is not None:  # The checkout that is tested, wherever it is run.
+            inherited["PYTHONPATH"] = str(_ROOT)
         argv = ["env", "-i", *(f"{n}={t}" for n, t in {**inherited, **(environ or {})}.items())]
         argv += [*(program or (sys.executable, "-m", module)), "run", "-c", str(file)]
-        self._child = Child(argv, folder / f"daemon-{number}.log")
+        self._child = Child(argv, folder / f"daemon-{number}.log", cwd=cwd)
         self._port: int | None = None
 
     # What it says.

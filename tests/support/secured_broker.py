@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from confluent_kafka.admin import AdminClient
@@ -68,6 +69,15 @@ class SecuredKafka(KafkaServer):
         change = UserScramCredentialUpsertion(user, info, password.encode())
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
         admin.alter_user_scram_credentials([change])[user].result(TIMEOUT_S)
+
+    def denied(self, user: str) -> set[str]:
+        """Return what the broker refused this user so far: `Describe on Topic:x` and the like."""
+        told = re.findall(
+            rf"Principal = User:{user} is Denied operation = (\w+) "
+            r".*? on resource = (\w+):LITERAL:(\S+)",
+            self.child.output(),
+        )
+        return {f"{operation} on {kind}:{name}" for operation, kind, name in told}
 
     def allow(self, user: str, kind: ResourceType, name: str, operation: AclOperation) -> None:
         literal, allow = ResourcePatternType.LITERAL, AclPermissionType.ALLOW

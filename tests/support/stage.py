@@ -122,6 +122,7 @@ class Stage:
         environ: Mapping[str, str] | None = None,
         module: str = "daemon",
         program: Sequence[str] = (),
+        cwd: Path | None = None,
     ) -> DaemonProcess:
         """Start a daemon; whatever happens, it is ended at the end of the test.
 
@@ -129,7 +130,12 @@ class Stage:
         what runs instead of Python.
         """
         daemon = DaemonProcess(
-            self.config(changes), self.folder, environ=environ, module=module, program=program
+            self.config(changes),
+            self.folder,
+            environ=environ,
+            module=module,
+            program=program,
+            cwd=cwd,
         )
         self.daemons.append(daemon)
         return daemon

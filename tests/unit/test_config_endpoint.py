@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from daemon.config.endpoint import CLUSTERS, parse_url
+from daemon.config.keys import paths_of
+from daemon.config.settings import Settings
+from tests.support.configs import problems_with
 
 
 @pytest.mark.parametrize(
@@ -157,3 +162,40 @@ def test_a_cluster_is_the_address_braze_documents(cluster: str, url: str) -> Non
 
 def test_a_path_is_kept_where_it_is_allowed() -> None:
     assert str(parse_url("https://idp.example/oauth/token", path_allowed=True)).endswith("/token")
+
+
+# Every setting that is an address, with what it takes beside.
+_ADDRESSES: dict[str, dict[str, object]] = {
+    "braze.endpoint": {"braze.cluster": None},
+    "braze.proxy": {},
+    "schema_registry.url": {},
+    "schema_registry.proxy": {"schema_registry.url": "https://registry.example"},
+}
+_ADDRESS_WORDS = {"url", "endpoint", "proxy", "address", "uri"}
+_TOKENS = "kafka.properties.sasl:oauthbearer:token:endpoint:url"
+
+
+@pytest.mark.parametrize("path", [*_ADDRESSES, _TOKENS])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://169.254.169.254",
+        "https://[::ffff:a9fe:a9fe]",
+        "https://metadata.google.internal",
+        "https://me:canary@elsewhere.example",
+        "file:///etc/passwd",
+        "https://elsewhere.example\\@here.example",
+    ],
+)
+def test_every_setting_that_is_an_address_refuses_a_hostile_one(
+    tmp_path: Path, path: str, text: str
+) -> None:
+    problems = problems_with(tmp_path, {**_ADDRESSES.get(path, {}), path: text})
+
+    assert path.replace(":", ".") in problems
+
+
+def test_no_other_setting_is_an_address() -> None:
+    named = {".".join(path) for path in paths_of(Settings) if path[-1] in _ADDRESS_WORDS}
+
+    assert named == set(_ADDRESSES)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from daemon.reasons import BLOCKED
+from daemon.reasons import BLOCKED, LIMITS
 from daemon.report import (
     checks_body,
     duration,
@@ -135,6 +135,19 @@ def test_the_summary_names_the_gravest_thing() -> None:
         "Catching up: 5,000 records left, about 10 min at the present rate."
     )
     assert summary(stuck, NOW).startswith("A loop stands still")
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("reason", [*BLOCKED, None])
+def test_there_is_a_summary_whatever_holds_whichever_side(reason: str | None, limit: str) -> None:
+    held = {reason: "x"} if reason else {}
+
+    sides = (
+        board(WORKING, DeliveryView(blocked=held, limited_by=limit)),
+        board(replace(WORKING, holds=held), DeliveryView(limited_by=limit)),
+    )
+
+    assert all(summary(side, NOW).endswith(".") for side in sides)
 
 
 def test_status_says_who_it_is_what_it_has_and_why_it_waits() -> None:

@@ -20,7 +20,7 @@ class Source:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         # Not the environment's proxies: what is looked at is near.
-        self._client = httpx.Client(timeout=_ASK_S, trust_env=False)
+        self._client = httpx.Client(timeout=_ASK_S, trust_env=False, follow_redirects=False)
 
     def ask(self) -> dict[str, Any]:
         """Return the status; raise NoStatus where there is none."""

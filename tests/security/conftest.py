@@ -1,0 +1,7 @@
+"""A stage on a mock cluster; a test here is about a control of docs/security-controls.md."""
+
+from __future__ import annotations
+
+from tests.component.conftest import stage
+
+__all__ = ["stage"]
