@@ -44,11 +44,11 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def bill_of(python: str) -> str:
+def bill_of(python: str, *options: str) -> str:
     """Return the bill of materials of an environment, the same at each time."""
     command = [sys.executable, "-m", "cyclonedx_py", "environment", python, "--of", "JSON"]
     done = subprocess.run(  # noqa: S603 - all our own.
-        [*command, "--output-reproducible", "--pyproject", str(_ROOT / "pyproject.toml")],
+        [*command, "--output-reproducible", "--pyproject", str(_ROOT / "pyproject.toml"), *options],
         capture_output=True,
         text=True,
         check=True,
