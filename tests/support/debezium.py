@@ -48,7 +48,7 @@ class PostgresError(Exception):
     """There is no PostgreSQL server here; its text says what to install."""
 
 
-def _programs() -> Path:
+def postgres_programs() -> Path:
     """Return the folder of the newest PostgreSQL, where Debian or the PATH has one."""
     versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     newest = sorted(versions, key=lambda path: int(re.sub(r"\D", "", path.parts[-3]) or 0))
@@ -59,7 +59,7 @@ def _programs() -> Path:
     raise PostgresError("`initdb` was not found (install PostgreSQL's server)")
 
 
-def _other_user() -> str | None:
+def postgres_user() -> str | None:
     """PostgreSQL refuses to run as root: return whom to run it as, None for ourselves."""
     if os.geteuid() != 0:
         return None
@@ -71,8 +71,8 @@ class Postgres:
     """One database server with logical decoding, in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self._programs = _programs()
-        self._user = _other_user()
+        self._programs = postgres_programs()
+        self._user = postgres_user()
         self.port = free_port()
         folder.mkdir(parents=True)
         if self._user:

@@ -201,19 +201,6 @@ def test_the_example_producer_writes_changes_that_are_understood() -> None:
     assert {event["op"] for event in events} == {"add", "remove"}
 
 
-def test_whatever_compose_mounts_or_builds_from_exists() -> None:
-    services = yaml.safe_load(_read("docker-compose.yml"))["services"]
-
-    mounted = [
-        volume.split(":")[0] for each in services.values() for volume in each.get("volumes", ())
-    ]
-    built = [each["build"]["dockerfile"] for each in services.values() if "build" in each]
-
-    assert mounted
-    assert built
-    assert [path for path in (*mounted, *built) if not (ROOT / path).exists()] == []
-
-
 _PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
