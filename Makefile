@@ -115,7 +115,7 @@ _faults: setup
 _fleets: setup
 	@$(py) -m pytest -q --durations=10 $(fleet_tests) $(ARGS)
 
-extra: setup  ## What takes longer: the image built and run, compose, workflows, good habits.
+extra: setup  ## What takes longer: the image built and run, compose's services, kube-score.
 	@sh scripts/tools extra
 	@$(py) -m pytest -q tests/extra $(ARGS)
 
@@ -163,10 +163,10 @@ schemas: setup  ## Make the configuration's schema anew, from the settings and t
 chart_files := deploy/prometheus/cohortd.rules.yml deploy/grafana/cohortd.json
 HELM ?= $(or $(wildcard .tools/bin/helm),helm)
 
-tools:  ## Build into .tools what checks the chart, with Go: minutes. Then make test tries it too.
+tools:  ## Build into .tools, with Go, what tries the files in deploy: Helm and others. Minutes.
 	@sh scripts/tools
 
-manifests:  ## Render deploy/kubernetes and the chart's README anew (scripts/tools extra builds Helm).
+manifests:  ## Render deploy/kubernetes and the chart's README anew (make tools builds Helm).
 	@cp $(chart_files) deploy/chart/cohortd/files/
 	@mkdir -p deploy/kubernetes
 	@$(HELM) template cohortd deploy/chart/cohortd --kube-version 1.31.0 \

@@ -118,3 +118,14 @@ def test_a_mistake_is_refused_with_the_value_it_is_in(
 
     assert done.returncode != 0
     assert told in done.stderr
+
+
+def test_the_charts_page_is_made_from_its_values() -> None:
+    done = subprocess.run(
+        [tool("helm-docs"), "--chart-search-root", str(CHART.parent), "--dry-run"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == (CHART / "README.md").read_text().strip(), "make manifests"

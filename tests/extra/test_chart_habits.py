@@ -1,4 +1,4 @@
-"""The chart's page, and what it makes against the habits that kube-score knows."""
+"""What the chart makes, against the habits that kube-score knows."""
 
 from __future__ import annotations
 
@@ -33,14 +33,3 @@ def test_kube_score_finds_nothing_critical(name: str) -> None:
     told = [line for line in done.stdout.splitlines() if line.startswith("[CRITICAL]")]
     assert (done.returncode, told) == (0, []), done.stdout + done.stderr
     assert "[OK]" in done.stdout
-
-
-def test_the_charts_page_is_made_from_its_values() -> None:
-    done = subprocess.run(
-        [tool("helm-docs"), "--chart-search-root", str(CHART.parent), "--dry-run"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout.strip() == (CHART / "README.md").read_text().strip(), "make manifests"
