@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import ConsumerGroupState
-from confluent_kafka.admin import AdminClient
 
 from daemon.core.intent import Mark
 from tests.support import topics
@@ -42,7 +41,7 @@ def real(kafka: str, tmp_path: Path, timing: Document) -> Iterator[Stage]:
 
 def members(stage: Stage) -> int:
     """Return how many members the group has, which must be none for it to be empty."""
-    admin = AdminClient({"bootstrap.servers": stage.bootstrap})
+    admin = topics.admin_of(stage.bootstrap)
     found = admin.describe_consumer_groups([stage.group])[stage.group].result(topics.TIMEOUT_S)
     assert bool(found.members) != (found.state is ConsumerGroupState.EMPTY), found.state
     return len(found.members)

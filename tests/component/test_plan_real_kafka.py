@@ -6,13 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from daemon.tools.plan import PlanOptions, run
 from daemon.tools.plan.command import make_plan
 from tests.support.configs import load_with
 from tests.support.stage import add
-from tests.support.topics import TIMEOUT_S, create_topic, produce, produce_transaction, unique
+from tests.support.topics import (
+    TIMEOUT_S,
+    admin_of,
+    create_topic,
+    produce,
+    produce_transaction,
+    unique,
+)
 
 pytestmark = pytest.mark.kafka
 
@@ -41,7 +47,7 @@ def test_a_plan_leaves_no_group_behind_and_reads_what_is_committed_to_the_log(
     users = [who["external_id"] for who in found["cohorts"][0]["add_ids"]]
     assert sorted(users) == ["u1", "u2"]
     assert found["members_in_two_partitions"] == {"count": 1, "of": 2}
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = admin_of(kafka)
     groups = admin.list_consumer_groups().result(TIMEOUT_S)
     assert group not in {each.group_id for each in groups.valid}
 

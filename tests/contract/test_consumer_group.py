@@ -14,7 +14,7 @@ from daemon.kafka.records import Commit
 from tests.support.members import Cluster, Member
 from tests.support.mock_cluster import Api, MockCluster
 from tests.support.processes import free_port
-from tests.support.topics import unique
+from tests.support.topics import admin_of, unique
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -195,7 +195,6 @@ def test_a_missing_topic_is_told_and_read_once_it_is_there(cluster: Cluster) -> 
 
 
 def test_partitions_added_to_a_topic_are_read(kafka: str) -> None:
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - here alone
     from confluent_kafka.cimpl import NewPartitions  # noqa: PLC0415
 
     cluster = Cluster(kafka, "classic")
@@ -203,7 +202,7 @@ def test_partitions_added_to_a_topic_are_read(kafka: str) -> None:
     member = cluster.member(topic)
     member.join(1)
 
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = admin_of(kafka)
     admin.create_partitions([NewPartitions(topic, 2)])[topic].result(10)
     member.join(2)
     cluster.produce(topic, [b"x"], partition=1)

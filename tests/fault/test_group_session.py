@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from tests.support import topics
@@ -25,7 +24,7 @@ def _set_session(stage: Stage, session_ms: int) -> None:
         incremental_operation=AlterConfigOpType.SET,
     )
     resource = ConfigResource(ConfigResource.Type.GROUP, stage.group, incremental_configs=[entry])
-    admin = AdminClient({"bootstrap.servers": stage.bootstrap})
+    admin = topics.admin_of(stage.bootstrap)
     admin.incremental_alter_configs([resource])[resource].result(topics.TIMEOUT_S)
 
 

@@ -6,7 +6,6 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from tests.support import topics
@@ -50,7 +49,7 @@ class _Load:
 
 
 def _add_partitions(stage: Stage) -> None:
-    admin = AdminClient({"bootstrap.servers": stage.bootstrap})
+    admin = topics.admin_of(stage.bootstrap)
     admin.create_partitions([NewPartitions(stage.topic, AFTER)])[stage.topic].result(
         topics.TIMEOUT_S
     )

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from daemon.core.intent import Mark
 from tests.support import topics
@@ -24,7 +23,7 @@ PENDING_MAX = 2_000
 
 def _forget_group(stage: Stage) -> None:
     """Delete the group, as it is when all its offsets have expired: it must have no member."""
-    admin = AdminClient({"bootstrap.servers": stage.bootstrap})
+    admin = topics.admin_of(stage.bootstrap)
 
     def deleted() -> bool:
         try:

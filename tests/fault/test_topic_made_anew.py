@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import TopicCollection
-from confluent_kafka.admin import AdminClient
 
 from daemon.core.intent import Mark
 from daemon.core.takeover import MADE_ANEW
@@ -28,7 +27,7 @@ def _append(stage: Stage, *values: bytes, partition: int = 0) -> None:
 
 
 def _topic_id(stage: Stage) -> str:
-    admin = AdminClient({"bootstrap.servers": stage.bootstrap})
+    admin = topics.admin_of(stage.bootstrap)
     asked = admin.describe_topics(TopicCollection([stage.topic]))
     return str(asked[stage.topic].result(topics.TIMEOUT_S).topic_id)
 

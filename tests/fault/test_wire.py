@@ -7,14 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from tests.support.flips import PARTITIONS, Flips
 from tests.support.mock_cluster import Api
 from tests.support.processes import wait_until
 from tests.support.stage import add
 from tests.support.tcp_proxy import SILENT, Wire
-from tests.support.topics import TIMEOUT_S
+from tests.support.topics import TIMEOUT_S, admin_of
 
 if TYPE_CHECKING:
     from tests.support.brokers import KafkaServer
@@ -37,7 +36,7 @@ def _behind(server: KafkaServer) -> dict[str, object]:
 
 
 def _members_of_group(stage: Stage) -> int:
-    admin = AdminClient({"bootstrap.servers": stage.bootstrap, "log_level": 0})
+    admin = admin_of(stage.bootstrap)
     described = admin.describe_consumer_groups([stage.group])[stage.group].result(TIMEOUT_S)
     return len(described.members)
 

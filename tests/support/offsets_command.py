@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import yaml
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from daemon.config.settings import Settings, load
 from tests.support import topics
@@ -39,7 +38,7 @@ def fingerprint_of(stage: Stage) -> str:
 
 def commit(stage: Stage, offset: int, metadata: str, partition: int = 0) -> None:
     """Commit for the stage's group, which must have no member."""
-    admin = AdminClient({"bootstrap.servers": stage.bootstrap})
+    admin = topics.admin_of(stage.bootstrap)
     place = TopicPartition(stage.topic, partition, offset, metadata)
     request = ConsumerGroupTopicPartitions(stage.group, [place])
     answer = admin.alter_consumer_group_offsets([request])[stage.group].result(topics.TIMEOUT_S)

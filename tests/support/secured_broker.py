@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import (
     AclBinding,
     AclBindingFilter,
@@ -21,7 +20,7 @@ from confluent_kafka.admin._scram import (
 
 from tests.support.brokers import KafkaServer
 from tests.support.processes import free_port
-from tests.support.topics import TIMEOUT_S
+from tests.support.topics import TIMEOUT_S, admin_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +66,7 @@ class SecuredKafka(KafkaServer):
         """Give a user this password and no other; whoever logs in from now on needs it."""
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         change = UserScramCredentialUpsertion(user, info, password.encode())
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin = admin_of(self.bootstrap)
         admin.alter_user_scram_credentials([change])[user].result(TIMEOUT_S)
 
     def denied(self, user: str) -> set[str]:
@@ -82,13 +81,13 @@ class SecuredKafka(KafkaServer):
     def allow(self, user: str, kind: ResourceType, name: str, operation: AclOperation) -> None:
         literal, allow = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
         rule = AclBinding(kind, name, literal, f"User:{user}", "*", operation, allow)
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin = admin_of(self.bootstrap)
         admin.create_acls([rule])[rule].result(TIMEOUT_S)
 
     def forbid(self, user: str, kind: ResourceType, name: str, operation: AclOperation) -> None:
         """Take such a right away."""
         literal, allow = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
         rule = AclBindingFilter(kind, name, literal, f"User:{user}", "*", operation, allow)
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin = admin_of(self.bootstrap)
         gone = admin.delete_acls([rule])[rule].result(TIMEOUT_S)
         assert len(gone) == 1, gone

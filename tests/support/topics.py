@@ -24,6 +24,17 @@ def unique(prefix: str) -> str:
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
 
 
+def admin_of(bootstrap: str) -> AdminClient:
+    """Return a client that has met the brokers.
+
+    Before that it only knows addresses, and a request on its way to one of these is lost when the
+    broker behind it becomes known (`_DESTROY_BROKER`, librdkafka 2.16).
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin.list_topics(timeout=TIMEOUT_S)
+    return admin
+
+
 def create_topic(
     bootstrap: str,
     partitions: int = 1,
@@ -34,7 +45,7 @@ def create_topic(
 ) -> str:
     """Create a topic at a real broker and return its name when the broker shows it."""
     topic = name or unique("topic")
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = admin_of(bootstrap)
     new = NewTopic(topic, partitions, replicas, config=config or {})
     admin.create_topics([new])[topic].result(TIMEOUT_S)
     return topic
@@ -44,14 +55,14 @@ def create_topic_on(
     bootstrap: str, topic: str, nodes: list[list[int]], config: dict[str, str]
 ) -> str:
     """Create a topic whose partitions have their replicas on these nodes, the leader's first."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = admin_of(bootstrap)
     new = NewTopic(topic, len(nodes), replica_assignment=nodes, config=config)
     admin.create_topics([new])[topic].result(TIMEOUT_S)
     return topic
 
 
 def delete_topic(bootstrap: str, topic: str) -> None:
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = admin_of(bootstrap)
     admin.delete_topics([topic])[topic].result(TIMEOUT_S)
 
 
@@ -61,7 +72,7 @@ def make_anew(bootstrap: str, topic: str, partitions: int) -> None:
     A broker learns of both after the controller has answered: what is produced before that goes
     into the old log, acknowledged, and is deleted with it.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = admin_of(bootstrap)
     delete_topic(bootstrap, topic)
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     asked = {TopicPartition(topic, number): latest for number in range(partitions)}
@@ -86,7 +97,7 @@ def make_anew(bootstrap: str, topic: str, partitions: int) -> None:
 
 def delete_records(bootstrap: str, topic: str, partition: int, before: int) -> None:
     """Move the start of the log, as retention would."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = admin_of(bootstrap)
     target = TopicPartition(topic, partition, before)
     admin.delete_records([target])[target].result(TIMEOUT_S)
 
@@ -98,7 +109,7 @@ def alter_topic(bootstrap: str, topic: str, **config: str) -> None:
         for key, value in config.items()
     ]
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = admin_of(bootstrap)
     admin.incremental_alter_configs([resource])[resource].result(TIMEOUT_S)
 
 
