@@ -30,12 +30,12 @@ security_tests := tests/fault/test_kafka_rights.py tests/fault/test_kafka_creden
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test extra demo bench sim canaries fuzz soak torture format lock schemas \
+.PHONY: help setup check test extra k8s demo bench sim canaries fuzz soak torture format lock schemas \
 	dashboard manifests docs references screenshots tools wheel sbom security clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)$$/  make \1|\2/p' Makefile \
+	@sed -n 's/^\([a-z0-9]*\):[^#]*## \(.*\)$$/  make \1|\2/p' Makefile \
 		| while IFS='|' read -r name text; do printf '%-15s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo 'Variables: PYTHON=python3.12 VENV=.venv ARGS="..." SEEDS=n MINUTES=n'
@@ -118,6 +118,10 @@ _fleets: setup
 extra: setup  ## What takes longer: the image built and run, compose's services, kube-score.
 	@sh scripts/tools extra
 	@$(py) -m pytest -q tests/extra $(ARGS)
+
+k8s: setup  ## The chart at Kubernetes' own API server, built with Go: minutes, the first time.
+	@sh scripts/tools k8s
+	@$(py) -m pytest -q tests/k8s $(ARGS)
 
 security: setup  ## What tries the controls of docs/security-controls.md, the slow ones too.
 	@$(py) -m pytest -q --durations=10 tests/security $(security_tests) $(ARGS)
