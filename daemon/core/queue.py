@@ -141,14 +141,12 @@ class WindowQueue:
 
     def _due_of(
         self, age_s: float, group: OrderedDict[str, Window], now_s: float, *, everything: bool
-    ) -> list[tuple[float, float, int, Window]]:
-        due: list[tuple[float, float, int, Window]] = []
-        for index, window in enumerate(group.values()):
+    ) -> Iterator[tuple[float, float, int, Window]]:
+        for index, window in enumerate(list(group.values())):
             due_at_s = window.turn_since_s + age_s
             if now_s < due_at_s and not everything:
                 break
-            due.append((due_at_s, age_s, index, window))
-        return due
+            yield due_at_s, age_s, index, window
 
     def heads(self) -> Iterator[Window]:
         """Yield the first window of each cohort."""

@@ -62,20 +62,31 @@ class Load:
             yield tick * TICK_S, found
 
     def best_p99_s(self) -> float:
-        """Return what no way of spending the budget can be below, for the changes but a backlog.
+        """Return what no way of spending the budget can be much below, but for a backlog.
 
-        A change read at any time is answered within D only if its cohort has a request each D
-        seconds, and 99 % of the changes are those of the cohorts that change most. Where requests
-        are not short, a window is as long as it is wished, or until it is full.
+        A window that its first change opens and that leaves D later costs a request each D and a
+        pause until the next change. 99 % of the changes are those of the cohorts that change most;
+        the others may wait for ever. Where requests are not short, a window is as long as it is
+        wished, or until it is full.
         """
-        rate, total = Pacer(BUDGET, 0.0).rate_s, sum(self.weights)
-        wanted, cohorts, window_s = 0.99 * total, 0.0, 0.0
+        rates = self._rates_of_99_percent()
+        budget = Pacer(BUDGET, 0.0).rate_s
+        wish_s = 0.99 * max(min(MAX_AGE_S, MEMBERS_MAX / rate) for rate in rates)
+        low_s, high_s = 0.0, 1e6
+        while high_s - low_s > 1e-3:
+            middle_s = (low_s + high_s) / 2
+            needed = sum(1 / (middle_s + 1 / rate) for rate in rates)
+            low_s, high_s = (middle_s, high_s) if needed > budget else (low_s, middle_s)
+        return max(high_s, wish_s) + LATENCY_S
+
+    def _rates_of_99_percent(self) -> list[float]:
+        total, found, covered = sum(self.weights), [], 0.0
         for weight in sorted(self.weights, reverse=True):
-            cohorts += min(1.0, max(0.0, wanted) / weight)
-            if wanted > 0:
-                window_s = min(MAX_AGE_S, MEMBERS_MAX * total / weight / self.rate)
-            wanted -= weight
-        return max(cohorts / rate, 0.99 * window_s) + LATENCY_S
+            if covered >= 0.99 * total:
+                break
+            covered += weight
+            found.append(self.rate * weight / total)
+        return found
 
 
 def _zipf(cohorts: int) -> tuple[float, ...]:
