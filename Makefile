@@ -26,7 +26,8 @@ slow_tests := tests/simulation tests/component tests/contract tests/integration 
 	$(wildcard tests/security)
 
 security_tests := tests/fault/test_kafka_rights.py tests/fault/test_kafka_credentials.py \
-	tests/fault/test_broker_certificates.py tests/component/test_client_tls.py
+	tests/fault/test_broker_certificates.py tests/fault/test_kafka_tls.py \
+	tests/component/test_client_tls.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from daemon.core.model import Changes, Lane, Partition
+from daemon.core.plan import MEMBERS_MAX as REQUEST_MEMBERS_MAX
 from daemon.core.window import LANE_COST, OpenLane, Window
 
 # A window of this many members is closed and the next change opens another behind it.
 MEMBERS_MAX = 16_000
+
+# How full its requests must be for a window to leave before it is old.
+FILLED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ class WindowQueue:
 
         The windows may be taken from while this is consumed.
         """
-        large = list(self._large.values())
+        large = [window for window in self._large.values() if _fills_requests(window)]
         groups = [
             self._due_of(age, group, now_s, everything=everything)
             for age, group in self._heads.items()
@@ -238,6 +242,16 @@ class WindowQueue:
         if group is None:
             group = self._heads[age_s] = OrderedDict()
         return group
+
+
+def _fills_requests(window: Window) -> bool:
+    """Tell whether its last request is worth making now, as all before it are.
+
+    A little more than one request takes would cost two: such a window goes on gathering until it
+    is old, or fills them.
+    """
+    requests = math.ceil(window.members / REQUEST_MEMBERS_MAX)
+    return requests == 1 or window.members >= FILLED * requests * REQUEST_MEMBERS_MAX
 
 
 def _to_its_place(group: OrderedDict[str, Window], window: Window) -> None:

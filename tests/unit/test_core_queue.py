@@ -66,6 +66,23 @@ def test_large_windows_are_due_at_once_but_never_before_an_old_one() -> None:
     assert _due(queue, 2.5) == ["old", "large"]
 
 
+def test_a_little_more_than_a_request_takes_goes_on_gathering_until_it_fills_two() -> None:
+    queue = _queue()
+    seen = []
+
+    for size in (1_000, 1_001, 1_799, 1_800, 2_001):
+        window = _gather(queue, "gold", 0.0, members(size))
+        seen.append((window.members, _due(queue, 1.0), _due(queue, 2.0)))
+
+    assert seen == [
+        (1_000, ["gold"], ["gold"]),
+        (1_001, [], ["gold"]),
+        (1_799, [], ["gold"]),
+        (1_800, ["gold"], ["gold"]),
+        (2_001, [], ["gold"]),
+    ]
+
+
 def test_a_large_window_that_was_taken_is_due_no_more() -> None:
     queue = _queue()
     _take_all(queue, _gather(queue, "large", 1.0, members(100)))

@@ -81,3 +81,18 @@ def test_the_configuration_is_taken_and_a_stop_has_time_enough(tmp_path: Path) -
 
     assert POD["terminationGracePeriodSeconds"] >= settings.shutdown.grace + 10
     assert POD["containers"][0]["ports"][0]["containerPort"] == settings.admin.port
+
+
+def test_the_example_of_topics_keeps_dead_letters_for_days_only() -> None:
+    text = (ROOT / "deploy" / "kafka" / "topics.yaml").read_text()
+    topics = {each["metadata"]["name"]: each["spec"] for each in yaml.safe_load_all(text)}
+
+    day_ms = 24 * 3600 * 1000
+    letters, members = topics["cohort.membership.dlq"], topics["cohort.membership"]
+    assert letters["config"]["retention.ms"] <= 7 * day_ms
+    assert letters["config"]["cleanup.policy"] == "delete"
+    assert members["config"]["retention.ms"] > 7 * day_ms
+    assert topics["cohort.names"]["config"]["cleanup.policy"] == "compact"
+    assert all(
+        topic["config"]["min.insync.replicas"] < topic["replicas"] for topic in topics.values()
+    )
