@@ -129,6 +129,11 @@ DEAD_LETTERS = {
 LIMITS = ("none", "slots", "quota", "braze", "memory", "hold")
 
 
+# What answers with a redirect is not Braze's API: the address is wrong.
+_SAME = {"redirect": "not_found"}
+
+
 def blocked_reason(reason: str) -> str:
-    """Return the reason if it is in the closed list, else `braze`: an answer nobody documented."""
+    """Return the reason in the closed list; `braze` for an answer that nobody documented."""
+    reason = _SAME.get(reason, reason)
     return reason if reason in BLOCKED else "braze"

@@ -160,7 +160,7 @@ def summary(board: Board, now_s: float) -> str:  # noqa: PLR0911  One return per
     if urgent:
         return f"Waiting for a person: {BLOCKED[urgent[0]].why}"
     if limiting_factor(intake, delivery) == "hold":
-        # The sending side may be held by what has no reason of its own, such as a redirect.
+        # The sending side may be held by what has no reason of its own.
         holding = next((reason for reason in held if reason in _HOLDING), "braze")
         return f"Waiting: {BLOCKED[holding].why}"
     if intake.membership == "joining":

@@ -73,7 +73,7 @@ HOLDING: dict[str, tuple[Answer, str]] = {
     "401": (echo("401 Unauthorized"), "partner_key"),
     "403": (echo("403 Forbidden"), "forbidden"),
     "404": (echo("404 Not Found"), ""),  # Perhaps of one cohort only: it is announced again.
-    "redirect": (_redirect, "braze"),
+    "redirect": (_redirect, "not_found"),
 }
 
 

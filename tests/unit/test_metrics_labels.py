@@ -59,7 +59,8 @@ def test_the_status_of_a_request_is_from_a_closed_set(status: int | str, label: 
 def test_blocked_reasons_are_the_contracts() -> None:
     assert " ".join(BLOCKED) == BLOCKED_REASONS
     assert blocked_reason("tls") == "tls"
-    assert blocked_reason("redirect") == "braze"
+    assert blocked_reason("redirect") == "not_found"  # The address is wrong.
+    assert blocked_reason("unheard_of") == "braze"
 
 
 def test_reject_reasons_are_those_of_the_records() -> None:
