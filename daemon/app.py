@@ -47,9 +47,11 @@ class Daemon:
         self._log = get_logger()
         self._stop_deadline_s: float | None = None
         self._ready: bool | None = None
+        self._running: tuple[IntakeThread, Parts] | None = None
 
     async def run(self) -> int:
         """Serve until a signal or a failure; return the exit code."""
+        self._listen(asyncio.get_running_loop())
         settings = self._settings
         daemon_view = DaemonView(
             __version__,
@@ -84,7 +86,7 @@ class Daemon:
             loop.call_soon_threadsafe(over.set_result, failure)
 
         intake = IntakeThread(parts.intake, parts.consumer, parts.intake_watch, parts.board, ended)
-        self._listen(loop, intake, parts)
+        self._running = intake, parts
         chores = [
             asyncio.ensure_future(self._draw(parts)),
             asyncio.ensure_future(self._refresh_secrets(parts)),
@@ -164,12 +166,15 @@ class Daemon:
 
     # Signals.
 
-    def _listen(self, loop: asyncio.AbstractEventLoop, intake: IntakeThread, parts: Parts) -> None:
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take signals from the start; the loop hears of them when all parts are there."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop, intake, parts)
+            loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._ignore_hangup)
 
-    def _stop(self, intake: IntakeThread, parts: Parts) -> None:
+    def _stop(self) -> None:
+        assert self._running is not None, "nothing is awaited before that"
+        intake, parts = self._running
         if self._stop_deadline_s is not None:
             self._log.warning(event.SHUTDOWN_HURRIED)
             intake.stop(clocks.now_s())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -99,6 +100,9 @@ def _options(
 @app.command()
 def run(config: ConfigFiles) -> None:
     """Run the daemon."""
+    # Until the daemon listens itself there is nothing to give back. Whoever is the first process
+    # of a container and has no handler would not be ended at all.
+    signal.signal(signal.SIGTERM, lambda *_: _end(0))
     settings = _load(config)
     from daemon import app as daemon_app  # noqa: PLC0415
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING
 
-from tests.support.processes import wait_until
+from tests.support.processes import Child, wait_until
 from tests.support.stage import add, remove
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.stage import Stage
 
 
@@ -105,3 +109,32 @@ def test_what_can_not_be_delivered_in_the_grace_is_left_to_the_next_one(stage: S
     assert time.monotonic() - begun_s < 8.0
     assert stage.committed()[0][0] == 0
     assert daemon.log_lines("drain_deadline")
+
+
+def test_a_sigterm_before_anything_has_begun_ends_it_well(tmp_path: Path) -> None:
+    pipe = tmp_path / "config.yaml"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "daemon", "run", "-c", str(pipe)]
+    with Child(command, tmp_path / "daemon.log") as child:
+        writer = wait_until("it reads its configuration", lambda: _reader_of(pipe))
+
+        child.signal(signal.SIGTERM)
+
+        assert child.wait() == 0
+        os.close(writer)
+
+
+def test_a_sigterm_as_soon_as_it_can_be_asked_ends_it_well(stage: Stage) -> None:
+    daemon = stage.start()
+    assert daemon.port
+
+    assert daemon.terminate() == 0
+    assert daemon.log_lines("daemon_stopped")
+
+
+def _reader_of(pipe: Path) -> int | None:
+    """Open a pipe's writing end, which goes only while somebody reads."""
+    try:
+        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None

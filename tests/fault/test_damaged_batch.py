@@ -25,7 +25,7 @@ _BATCH = struct.Struct(">qi")  # A batch begins with its first offset and its le
 LOOKED_AT_S = 3.0
 # A session that outlives a restart of the broker.
 _PATIENT = {
-    "kafka.properties.session:timeout:ms": 30_000,
+    "kafka.properties.session:timeout:ms": 120_000,
     "kafka.properties.heartbeat:interval:ms": 1_000,
 }
 
