@@ -129,7 +129,7 @@ security: setup  ## What tries the controls of docs/security-controls.md, the sl
 	@$(MAKE) --no-print-directory wheel sbom
 
 torture: setup  ## Hundreds of kills, restarts, freezes and rebalances: some hours.
-	@FAULT_KILLS=100 FAULT_ROUNDS=100 FAULT_ZOMBIES=50 FAULT_REBALANCES=500 BROKER_KILLS=50 \
+	@FAULT_IDLE_S=10 FAULT_KILLS=100 FAULT_ROUNDS=100 FAULT_ZOMBIES=50 FAULT_REBALANCES=500 BROKER_KILLS=50 \
 		FREEZE_S=60 COHORTD_TEST_SILENT_S=60 MATRIX_SEEDS=20 LOST_ANSWERS=1000 \
 		HUNG_TRANSACTION_S=90 WIRE_RECORDS=6000 \
 		$(py) -m pytest -q -s tests/fault $(ARGS)
