@@ -46,6 +46,7 @@ def test_it_delivers_read_only_as_anybody_without_a_shell_and_stops_when_told(
         daemon = it.start(program=image.program(folder))
 
         it.wait_members(vip={"u1", "u2"})
+        daemon.wait_until_ready()
         status = Path(f"/proc/{daemon.pid}/status").read_text()
         assert "Uid:\t123456\t123456\t123456\t123456\n" in status
         assert "CapEff:\t0000000000000000\n" in status
