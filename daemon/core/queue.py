@@ -59,7 +59,7 @@ class WindowQueue:
 
     Where requests are short all windows wait, and who has waited longest goes first: that keeps
     the latest of all as early as can be, a wish of a minute behind one of a second by no more
-    than they differ. A cohort with more than one request takes can hold is large: it has its
+    than they differ. A cohort that holds more than one request can take is large: it has its
     turns like any other, and what nobody else needs.
     """
 
