@@ -29,8 +29,10 @@ PATTERNS = {
     "value of a secret": r"(?i)(?:password|passwd|secret|api_?key|token)[\"']?\s*[:=]\s*[\"']"
     r"(?=[^\"'\s]*\d)(?=[^\"'\s]*[A-Za-z])[A-Za-z0-9+/_=-]{24,}[\"']",
 }
-# A value that says of itself that it is none.
-_MADE_UP = re.compile(r"(?i)canary|example|change-?me|dummy|placeholder|fake|\*\*\*|xxxx|your")
+# A value that says of itself that it is none, or opens only what docker-compose.yml starts.
+_MADE_UP = re.compile(
+    r"(?i)canary|example|change-?me|dummy|placeholder|fake|\*\*\*|xxxx|your|(?:shop:shop|debezium:debezium)-password@"
+)
 _SECRET_FILE = re.compile(r"(^|/)(\.env|\.netrc|\.pypirc|id_[rd]sa|.*\.(pem|key|p12|pfx|jks))$")
 
 
