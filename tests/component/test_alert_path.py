@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import threading
 import urllib.parse
 import urllib.request
@@ -16,6 +14,7 @@ import pytest
 import yaml
 
 from tests.support.processes import Child, free_port, wait_until
+from tests.support.tools import debian_tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,15 +23,6 @@ if TYPE_CHECKING:
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "cohortd.rules.yml"
 _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(f"{name} is missing: install Debian's package of it", pytrace=False)
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 class Pager:
@@ -77,7 +67,7 @@ def _alertmanager(folder: Path, pager: Pager, port: int) -> Child:
     config.write_text(yaml.safe_dump({"route": route, "receivers": [hook]}))
     return Child(
         [
-            _program("prometheus-alertmanager"),
+            debian_tool("prometheus-alertmanager", "prometheus-alertmanager"),
             f"--config.file={config}",
             f"--storage.path={folder / 'alerts'}",
             f"--web.listen-address=127.0.0.1:{port}",
@@ -102,7 +92,7 @@ def _prometheus(folder: Path, daemon: int, alertmanager: int, port: int) -> Chil
     config.write_text(yaml.safe_dump(document))
     return Child(
         [
-            _program("prometheus"),
+            debian_tool("prometheus", "prometheus"),
             f"--config.file={config}",
             f"--storage.tsdb.path={folder / 'series'}",
             f"--web.listen-address=127.0.0.1:{port}",

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.support.tools import debian_tool
 
 PROMETHEUS = Path(__file__).parents[2] / "deploy" / "prometheus"
 
 
 @pytest.fixture(scope="session")
 def promtool() -> str:
-    return _tool("promtool", "prometheus")
+    return debian_tool("promtool", "prometheus")
 
 
 @pytest.fixture(scope="session")
 def amtool() -> str:
-    return _tool("amtool", "prometheus-alertmanager")
-
-
-def _tool(name: str, package: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(f"{name} is missing: install Debian's package {package}", pytrace=False)
-        pytest.skip(f"{name} is not installed (Debian: {package})")
-    return found
+    return debian_tool("amtool", "prometheus-alertmanager")
 
 
 def _run(tool: str, *words: str, folder: Path = PROMETHEUS) -> str:

@@ -17,3 +17,13 @@ def tool(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not installed: make tools")
     return found
+
+
+def debian_tool(name: str, package: str) -> str:
+    """Return where a program of Debian's is. Where there is none, skip; in CI that is a failure."""
+    found = shutil.which(name)
+    if found is None:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(f"{name} is missing: install Debian's package {package}", pytrace=False)
+        pytest.skip(f"{name} is not installed (Debian: {package})")
+    return found
