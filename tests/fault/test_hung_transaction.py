@@ -41,12 +41,12 @@ def test_row_35_a_hung_transaction_is_lag_and_no_exit(one_stage: Stage) -> None:
     stage.produce(add("vip", "elsewhere"), partition=1)
 
     stage.wait_members(vip={"before", "elsewhere"})
-    daemon.wait_for("the lag is shown", lambda status: status["partitions"][0]["lag"] == 2)
+    daemon.wait_for_partition("the lag is shown", lambda row: row["lag"] == 2)
     assert daemon.status()["ready"]
     stage.wait_members(
         vip={"before", "behind", "elsewhere"}, timeout_s=HUNG_S + _LOOKED_FOR_S + 30.0
     )
     print(f"read on {time.monotonic() - hung_s:.1f} s after the transaction hung")
-    daemon.wait_for("no lag is left", lambda status: status["partitions"][0]["lag"] == 0)
+    daemon.wait_for_partition("no lag is left", lambda row: row["lag"] == 0)
     assert daemon.terminate() == 0
     assert stage.committed_offset() == 4  # Three records and the end of the transaction.

@@ -117,8 +117,8 @@ def test_aborted_records_are_never_seen_and_open_ones_only_when_committed(
     stage.produce(add("vip", "behind"))  # Behind the open transaction, so not to be read either.
     stage.produce(add("vip", "elsewhere"), partition=1)
     stage.wait_members(vip={"c1", "c2", "elsewhere"})
-    row = daemon.status()["partitions"][0]
-    assert (row["position"], row["state"]) == (6, "assigned")
+    row = daemon.wait_for_partition("it has read on", lambda row: row["position"] == 6)
+    assert row["state"] == "assigned"
     producer.commit_transaction(topics.TIMEOUT_S)
 
     stage.wait_members(vip={"c1", "c2", "c3", "behind", "elsewhere"})

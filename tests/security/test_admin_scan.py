@@ -113,7 +113,7 @@ def test_no_verb_at_any_path_changes_anything_or_tells_a_secret(stage: Stage) ->
     daemon = stage.start()
     stage.produce(add("vip", MEMBER))
     stage.wait_members(vip={MEMBER})
-    daemon.wait_for("it is committed", lambda status: status["partitions"][0]["committed"] == 1)
+    daemon.wait_for_partition("it is committed", lambda row: row["committed"] == 1)
     daemon.wait_until_ready()
     before, sent_before = _state(daemon), stage.applied()
     lines_before = len(daemon.log_lines())

@@ -126,6 +126,16 @@ class DaemonProcess:
         status: dict[str, Any] = self._told(what, found, timeout_s)
         return status
 
+    def wait_for_partition(
+        self, what: str, check: Callable[[dict[str, Any]], object], number: int = 0
+    ) -> dict[str, Any]:
+        """Return a partition's first row for which this holds; what is shown may lag behind."""
+
+        def rows(status: dict[str, Any]) -> list[dict[str, Any]]:
+            return [row for row in status["partitions"] if row["partition"] == number]
+
+        return rows(self.wait_for(what, lambda status: any(map(check, rows(status)))))[0]
+
     def wait_until_assigned(self, partitions: int, timeout_s: float = WAIT_S) -> dict[str, Any]:
         """Return when it reads so many partitions, none of which waits for anything."""
 
