@@ -59,7 +59,9 @@ def test_a_topic_missing_beside_one_that_flows_stays_said(stage: Stage, mock: Mo
         stage.wait_members(vip={f"u{n}" for n in range(number + 1)})
 
     assert not daemon.log_lines("kafka_recovered")
-    assert any(missing in wait["detail"] for wait in daemon.status()["waits"])
+    daemon.wait_for(
+        "it says which", lambda status: any(missing in wait["detail"] for wait in status["waits"])
+    )
 
 
 def test_an_unreachable_broker_is_one_line_and_no_end(stage: Stage, mock: MockCluster) -> None:

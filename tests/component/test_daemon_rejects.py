@@ -149,7 +149,7 @@ def test_a_refused_member_becomes_a_dead_letter_and_all_others_arrive(stage: Sta
     assert (said["__connect.errors.topic"], said["cohortd.offsets"]) == (stage.topic, "0-59")
     assert "bad-1" not in "".join(said.values())
     wait_until("the offset follows", lambda: stage.committed_offset() == 60)
-    assert daemon.status()["counters"]["dead_letters"] == 2
+    daemon.wait_for("two are shown", lambda status: status["counters"]["dead_letters"] == 2)
 
 
 def test_a_cohort_that_is_refused_whole_becomes_dead_letters_and_others_flow(stage: Stage) -> None:

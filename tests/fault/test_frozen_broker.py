@@ -88,7 +88,9 @@ def test_while_it_is_frozen_the_loop_turns_and_afterwards_everything_arrives(
     until_s = time.monotonic() + FREEZE_S
     daemon.wait_for_reason("lease")
     wait_while_alive(daemon, until_s)
-    assert daemon.status()["membership"] == "joining"  # The session is over, and it says so.
+    daemon.wait_for(
+        "it says that its session is over", lambda status: status["membership"] == "joining"
+    )
     after = turns(daemon)
     stage.simulator.set_faults()
     thawed_at_s, asked_before = time.time(), arrivals(stage)
