@@ -116,7 +116,7 @@ _faults: setup
 _fleets: setup
 	@$(py) -m pytest -q --durations=10 $(fleet_tests) $(ARGS)
 
-extra: setup  ## What takes longer: the image built and run, compose's services, kube-score.
+extra: setup  ## What takes longer: the image built and run, compose's services, httpx2.
 	@sh scripts/tools extra
 	@$(py) -m pytest -q tests/extra $(ARGS)
 
@@ -199,6 +199,7 @@ lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer ver
 		pyproject.toml requirements/build.in requirements/dev.in
 	@$(lock_one) -c requirements/dev.txt -o requirements/fuzz.txt requirements/fuzz.in
 	@$(lock_one) -c requirements/dev.txt -o requirements/charts.txt requirements/charts.in
+	@$(lock_one) -c requirements/dev.txt -o requirements/httpx2.txt requirements/httpx2.in
 
 # What the wheel's files are dated: one commit has one wheel. Without git, a day that never changes.
 dated = SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1767225600)
