@@ -32,7 +32,7 @@ security_tests := tests/fault/test_kafka_rights.py tests/fault/test_kafka_creden
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check test extra k8s demo bench sim canaries fuzz soak torture format lock schemas \
-	dashboard manifests docs references screenshots tools wheel sbom security clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
+	dashboard manifests docs references screenshots tools wheel sbom provenance release security clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -204,15 +204,27 @@ lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer ver
 # What the wheel's files are dated: one commit has one wheel. Without git, a day that never changes.
 dated = SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1767225600)
 
-wheel: setup  ## Build dist/cohortd-*.whl, twice alike, and try it in an environment of its own.
+wheel: setup  ## Build dist/cohortd-* (wheel, sdist), twice alike, and try the wheel on its own.
 	@rm -rf dist
-	@$(dated) $(py) -m hatchling build --target wheel
-	@$(dated) $(py) -m hatchling build --target wheel -d dist/again > /dev/null
-	@cmp dist/again/*.whl dist/*.whl && rm -r dist/again
+	@$(dated) $(py) -m hatchling build -t wheel -t sdist
+	@$(dated) $(py) -m hatchling build -t wheel -t sdist -d dist/again > /dev/null
+	@for file in dist/again/*; do cmp "$$file" "dist/$${file##*/}" || exit 1; done; rm -r dist/again
 	@$(py) scripts/check_wheel.py dist
 
 sbom: setup  ## Write dist/cohortd.cdx.json: what is installed to run it, held to the lock.
 	@$(py) scripts/sbom.py dist/cohortd.cdx.json
+
+# Who builds, and where the commit can be had: a release's workflow says so of itself.
+HOME_PAGE := https://github.com/cohortd/cohortd
+BUILDER ?= $(HOME_PAGE)/blob/main/docs/releases.md\#built-by-hand
+SOURCE ?= git+$(HOME_PAGE)
+
+provenance: setup  ## Write dist/cohortd-*.provenance.json: what these were made from (BUILDER=URI).
+	@$(py) scripts/provenance.py dist --builder '$(BUILDER)' --source '$(SOURCE)'
+
+release: wheel  ## Build what a release has: wheel, sdist, bill of materials, provenance.
+	@$(MAKE) --no-print-directory sbom
+	@$(MAKE) --no-print-directory provenance
 
 clean:  ## Remove what was made here, .venv included.
 	rm -rf $(VENV) dist build .cache/site .mypy_cache .ruff_cache .pytest_cache .hypothesis \
