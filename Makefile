@@ -32,7 +32,7 @@ security_tests := tests/fault/test_kafka_rights.py tests/fault/test_kafka_creden
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check test extra k8s demo bench sim canaries fuzz soak torture format lock schemas \
-	dashboard manifests docs references screenshots tools wheel sbom provenance release security clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
+	dashboard manifests docs references screenshots tools wheel sbom provenance release audit security clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -128,6 +128,25 @@ security: setup  ## What tries the controls of docs/security-controls.md, the sl
 	@$(py) -m pytest -q --durations=10 tests/security $(security_tests) $(ARGS)
 	@$(MAKE) --no-print-directory wheel sbom
 
+# Asked of the package index; or of a snapshot in OSV's format, which must be fresh.
+locks := $(wildcard requirements/*.txt)
+audit_venv := .cache/audit
+audit_stamp := $(audit_venv)/.made-$(place)
+
+audit: $(if $(ADVISORIES),setup,$(audit_stamp))  ## Known weaknesses of what is locked (ADVISORIES=folder: offline).
+ifdef ADVISORIES
+	@$(py) scripts/audit.py '$(ADVISORIES)' $(locks)
+else
+	@$(audit_venv)/bin/pip-audit --strict --disable-pip --require-hashes \
+		--progress-spinner off $(addprefix -r ,$(locks))
+endif
+
+$(audit_stamp): requirements/audit.txt
+	@$(PYTHON) -m venv --clear $(audit_venv)
+	@$(audit_venv)/bin/python -m pip install --quiet --no-input --require-hashes \
+		--only-binary :all: -r requirements/audit.txt
+	@touch $@
+
 torture: setup  ## Hundreds of kills, restarts, freezes and rebalances: some hours.
 	@FAULT_IDLE_S=10 FAULT_KILLS=100 FAULT_ROUNDS=100 FAULT_ZOMBIES=50 FAULT_REBALANCES=500 BROKER_KILLS=50 \
 		FREEZE_S=60 COHORTD_TEST_SILENT_S=60 MATRIX_SEEDS=20 LOST_ANSWERS=1000 \
@@ -200,6 +219,7 @@ lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer ver
 	@$(lock_one) -c requirements/dev.txt -o requirements/fuzz.txt requirements/fuzz.in
 	@$(lock_one) -c requirements/dev.txt -o requirements/charts.txt requirements/charts.in
 	@$(lock_one) -c requirements/dev.txt -o requirements/httpx2.txt requirements/httpx2.in
+	@$(lock_one) -c requirements/dev.txt -o requirements/audit.txt requirements/audit.in
 
 # What the wheel's files are dated: one commit has one wheel. Without git, a day that never changes.
 dated = SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1767225600)

@@ -28,7 +28,7 @@ def test_actionlint_finds_nothing() -> None:
 
     done = subprocess.run([tool("actionlint"), *files], capture_output=True, text=True, check=False)
 
-    assert len(files) == 2
+    assert len(files) == 3
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -49,3 +49,12 @@ def test_every_job_that_may_write_is_of_the_environment_that_names_who_signs() -
     writing = {name for name, job in release["jobs"].items() if "permissions" in job}
     assert writing == {"release"}
     assert release["jobs"]["release"]["environment"] == "release"
+
+
+def test_the_locks_are_audited_each_week() -> None:
+    audit = _workflow("audit")
+
+    [cron] = audit[True]["schedule"]  # YAML takes the word `on` for true.
+    assert cron["cron"].split()[2:] == ["*", "*", "1"]
+    assert audit["permissions"] == {"contents": "read"}
+    assert "make audit" in _steps("audit", "audit")
