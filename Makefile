@@ -32,7 +32,7 @@ security_tests := tests/fault/test_kafka_rights.py tests/fault/test_kafka_creden
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup check test extra k8s demo bench sim canaries fuzz soak torture format lock schemas \
-	dashboard manifests docs references screenshots tools wheel sbom security clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
+	dashboard manifests docs references screenshots tools wheel sbom provenance release audit security clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
 	@echo 'cohortd: what make can do'
@@ -116,7 +116,7 @@ _faults: setup
 _fleets: setup
 	@$(py) -m pytest -q --durations=10 $(fleet_tests) $(ARGS)
 
-extra: setup  ## What takes longer: the image built and run, compose's services, kube-score.
+extra: setup  ## What takes longer: the image built and run, compose's services, httpx2.
 	@sh scripts/tools extra
 	@$(py) -m pytest -q tests/extra $(ARGS)
 
@@ -127,6 +127,25 @@ k8s: setup  ## The chart at Kubernetes' own API server, built with Go: minutes, 
 security: setup  ## What tries the controls of docs/security-controls.md, the slow ones too.
 	@$(py) -m pytest -q --durations=10 tests/security $(security_tests) $(ARGS)
 	@$(MAKE) --no-print-directory wheel sbom
+
+# Asked of the package index; or of a snapshot in OSV's format, which must be fresh.
+locks := $(wildcard requirements/*.txt)
+audit_venv := .cache/audit
+audit_stamp := $(audit_venv)/.made-$(place)
+
+audit: $(if $(ADVISORIES),setup,$(audit_stamp))  ## Known weaknesses of what is locked (ADVISORIES=folder: offline).
+ifdef ADVISORIES
+	@$(py) scripts/audit.py '$(ADVISORIES)' $(locks)
+else
+	@$(audit_venv)/bin/pip-audit --strict --disable-pip --require-hashes \
+		--progress-spinner off $(addprefix -r ,$(locks))
+endif
+
+$(audit_stamp): requirements/audit.txt
+	@$(PYTHON) -m venv --clear $(audit_venv)
+	@$(audit_venv)/bin/python -m pip install --quiet --no-input --require-hashes \
+		--only-binary :all: -r requirements/audit.txt
+	@touch $@
 
 torture: setup  ## Hundreds of kills, restarts, freezes and rebalances: some hours.
 	@FAULT_IDLE_S=10 FAULT_KILLS=100 FAULT_ROUNDS=100 FAULT_ZOMBIES=50 FAULT_REBALANCES=500 BROKER_KILLS=50 \
@@ -199,19 +218,33 @@ lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer ver
 		pyproject.toml requirements/build.in requirements/dev.in
 	@$(lock_one) -c requirements/dev.txt -o requirements/fuzz.txt requirements/fuzz.in
 	@$(lock_one) -c requirements/dev.txt -o requirements/charts.txt requirements/charts.in
+	@$(lock_one) -c requirements/dev.txt -o requirements/httpx2.txt requirements/httpx2.in
+	@$(lock_one) -c requirements/dev.txt -o requirements/audit.txt requirements/audit.in
 
 # What the wheel's files are dated: one commit has one wheel. Without git, a day that never changes.
 dated = SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1767225600)
 
-wheel: setup  ## Build dist/cohortd-*.whl, twice alike, and try it in an environment of its own.
+wheel: setup  ## Build dist/cohortd-* (wheel, sdist), twice alike, and try the wheel on its own.
 	@rm -rf dist
-	@$(dated) $(py) -m hatchling build --target wheel
-	@$(dated) $(py) -m hatchling build --target wheel -d dist/again > /dev/null
-	@cmp dist/again/*.whl dist/*.whl && rm -r dist/again
+	@$(dated) $(py) -m hatchling build -t wheel -t sdist
+	@$(dated) $(py) -m hatchling build -t wheel -t sdist -d dist/again > /dev/null
+	@for file in dist/again/*; do cmp "$$file" "dist/$${file##*/}" || exit 1; done; rm -r dist/again
 	@$(py) scripts/check_wheel.py dist
 
 sbom: setup  ## Write dist/cohortd.cdx.json: what is installed to run it, held to the lock.
 	@$(py) scripts/sbom.py dist/cohortd.cdx.json
+
+# Who builds, and where the commit can be had: a release's workflow says so of itself.
+HOME_PAGE := https://github.com/cohortd/cohortd
+BUILDER ?= $(HOME_PAGE)/blob/main/docs/releases.md\#built-by-hand
+SOURCE ?= git+$(HOME_PAGE)
+
+provenance: setup  ## Write dist/cohortd-*.provenance.json: what these were made from (BUILDER=URI).
+	@$(py) scripts/provenance.py dist --builder '$(BUILDER)' --source '$(SOURCE)'
+
+release: wheel  ## Build what a release has: wheel, sdist, bill of materials, provenance.
+	@$(MAKE) --no-print-directory sbom
+	@$(MAKE) --no-print-directory provenance
 
 clean:  ## Remove what was made here, .venv included.
 	rm -rf $(VENV) dist build .cache/site .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -176,11 +176,14 @@ def init(
         list[str] | None,
         typer.Option("--property", metavar="NAME=VALUE", help="Of librdkafka; NAME=@FILE too."),
     ] = None,
+    allow_plaintext: Annotated[
+        bool, typer.Option("--allow-plaintext", help="Without TLS, to any broker.")
+    ] = False,
 ) -> None:
     """Look at a topic's last records and print a configuration to start from."""
     from daemon.tools import init as tool  # noqa: PLC0415
 
-    options = tool.InitOptions(bootstrap, topic, registry, tuple(properties or ()))
+    options = tool.InitOptions(bootstrap, topic, registry, tuple(properties or ()), allow_plaintext)
     raise typer.Exit(tool.run(options))
 
 

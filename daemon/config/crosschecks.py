@@ -11,6 +11,7 @@ from daemon.config.braze import BrazeSettings
 from daemon.config.durations import duration_text
 from daemon.config.kafka_properties import PropertyValue, Unusable, text_of, vet_properties
 from daemon.config.noted import Noted, Unchecked, Values
+from daemon.config.plaintext import check_plaintext
 from daemon.config.sections import (
     BackoffSettings,
     DeadLetterSettings,
@@ -244,6 +245,7 @@ def _timing(values: Values) -> Timing:
 
 _RULES: tuple[Callable[[Values, type[Noted]], Iterator[Problem]], ...] = (
     _check_properties,
+    check_plaintext,
     _check_session,
     _check_lease,
     _check_revoke,

@@ -1,4 +1,4 @@
-"""Which addresses cohortd may talk HTTP to, and Braze's clusters by name.
+"""Which addresses cohortd may talk HTTP to, which are local, and Braze's clusters by name.
 
 A URL is read strictly and by hand: what a lenient parser would repair (white space, backslashes,
 odd spellings of an IP address) is refused, because two parsers that repair differently are how a
@@ -96,6 +96,14 @@ def parse_url(text: str, *, path_allowed: bool = False, http_anywhere: bool = Fa
             "must be https: plain http only to loopback, a name without dots or a private address"
         )
     return Url(scheme, host, port, path)
+
+
+def is_local(host: str) -> bool:
+    """Whether it is loopback, a name without dots or a private address; False if it is no host."""
+    try:
+        return _judge_host(host.lower())[1]
+    except ValueError:
+        return False
 
 
 def _judge_host(host: str) -> tuple[str, bool]:

@@ -97,6 +97,7 @@ class KafkaSettings(Noted):
     properties: Annotated[dict[str, PropertyValue], BeforeValidator(read_properties)] = Field(
         default_factory=dict
     )
+    allow_plaintext: bool = False
     oauth: NotAvailable = None
     # Only with group.protocol=consumer, where the group's configuration can't be read (G6).
     session_timeout: Annotated[Duration, between("1s", "1h")] | None = None

@@ -38,6 +38,7 @@ class InitOptions:
     topic: str
     registry: str | None = None
     properties: tuple[str, ...] = ()  # NAME=VALUE, or NAME=@FILE.
+    allow_plaintext: bool = False
 
 
 def run(options: InitOptions) -> int:
@@ -48,6 +49,8 @@ def run(options: InitOptions) -> int:
     kafka: dict[str, Any] = {"bootstrap_servers": options.bootstrap}
     if options.properties:
         kafka["properties"] = dict(map(_property, options.properties))
+    if options.allow_plaintext:
+        kafka["allow_plaintext"] = True
     with _settings(kafka, options) as settings:
         runs = _sample(settings, options.topic)
         library = schema_library(settings)
