@@ -82,7 +82,7 @@ class Flush:
     cohort: str
     name: str
     lanes: tuple[Lane, ...]
-    changes: Changes  # The lanes merged.
+    changes: Mapping[Member, bool]  # The lanes merged.
     opened_at_s: float
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from daemon.core.delayed import Batch, DelayedRemovals, Kept, merge_batch
 from daemon.core.intent import Intent
 from daemon.core.lease import Lease
-from daemon.core.model import Changes, ChangeSet, Flush, Lane, Outcome, Partition
+from daemon.core.model import Changes, ChangeSet, Flush, Lane, Member, Outcome, Partition
 from daemon.core.queue import WindowQueue
 from daemon.core.relay_rules import RelayRules, Tally
 from daemon.core.settling import Settling
@@ -179,7 +179,9 @@ class Relay:
         lanes = window.lanes.values()
         return [e for e in lanes if self._tenures[e.partition].may_seal(e.top, now_s)]
 
-    def _launch(self, cohort: str, lanes: tuple[Lane, ...], changes: Changes) -> Flush:
+    def _launch(
+        self, cohort: str, lanes: tuple[Lane, ...], changes: Mapping[Member, bool]
+    ) -> Flush:
         name = self._rules.names.get(cohort) or self._names.get(cohort) or cohort
         opened_at_s = min(lane.opened_at_s for lane in lanes)
         flush = Flush(next(self._ids), cohort, name, lanes, changes, opened_at_s)
