@@ -7,6 +7,7 @@
     python -m tests.bench --profile [workload]
     python -m tests.bench --plan [flat hot debezium] [--events N]
     python -m tests.bench --packing
+    python -m tests.bench --memory [--members N]
 
 Exit code 1 when a final state at the simulator was not the fold of the log, or a promise of the
 measure is broken: after an outage it catches up at 80 % of its peak, on flat memory.
@@ -21,7 +22,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import cohorts, latency, outage, packing, planned, profiled
+from tests.bench import cohorts, latency, memory, outage, packing, planned, profiled
 from tests.bench.daemon_run import QUOTA, Setup, drain, start_cost
 from tests.bench.logs import PARTITIONS, Log, kafka, new_topic, write_log
 from tests.bench.measured import Measured, Usage, warm_up
@@ -46,6 +47,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--latency", action="store_true", help="pace events and time each of them")
     parser.add_argument("--plan", action="store_true", help="hold `cohortd plan` against `run`")
     parser.add_argument("--packing", action="store_true", help="how requests are spent: simulated")
+    parser.add_argument("--memory", action="store_true", help="bytes that a pending member takes")
+    parser.add_argument("--members", type=int, default=memory.MEMBERS, help="with --memory")
     parser.add_argument("--cohorts", type=int, help="start with so many names remembered")
     parser.add_argument("--outage", action="store_true", help="let Braze be away, then catch up")
     parser.add_argument("--rate", type=int, default=5_000, help="events a second, where paced")
@@ -64,18 +67,24 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cohortd-bench-") as name:
         folder = Path(name)
         warm_up(folder)
+        if chosen.memory:
+            return memory.run(folder, chosen.members)
         with kafka(folder) as bootstrap:
-            if chosen.latency:
-                return latency.run(folder, bootstrap, chosen.rate, chosen.seconds or 15)
-            if chosen.cohorts:
-                return cohorts.run(folder, bootstrap, chosen.cohorts)
-            if chosen.outage:
-                return outage.run(folder, bootstrap, chosen.rate, chosen.seconds or 1_800)
-            if chosen.plan:
-                setup = Setup(folder, bootstrap, "", {}, requests_per_hour=chosen.requests_per_hour)
-                names = chosen.workloads or list(WORKLOADS)
-                return planned.run(setup, names, chosen.events, chosen.seed)
-            return _drain_all(folder, bootstrap, chosen)
+            return _on_kafka(folder, bootstrap, chosen)
+
+
+def _on_kafka(folder: Path, bootstrap: str, chosen: argparse.Namespace) -> int:
+    if chosen.latency:
+        return latency.run(folder, bootstrap, chosen.rate, chosen.seconds or 15)
+    if chosen.cohorts:
+        return cohorts.run(folder, bootstrap, chosen.cohorts)
+    if chosen.outage:
+        return outage.run(folder, bootstrap, chosen.rate, chosen.seconds or 1_800)
+    if chosen.plan:
+        setup = Setup(folder, bootstrap, "", {}, requests_per_hour=chosen.requests_per_hour)
+        names = chosen.workloads or list(WORKLOADS)
+        return planned.run(setup, names, chosen.events, chosen.seed)
+    return _drain_all(folder, bootstrap, chosen)
 
 
 def _drain_all(folder: Path, bootstrap: str, chosen: argparse.Namespace) -> int:
