@@ -8,6 +8,7 @@
     python -m tests.bench --plan [flat hot debezium avro] [--events N]
     python -m tests.bench --packing
     python -m tests.bench --memory [--members N]
+    python -m tests.bench --scaling [--events N] [--rounds N]
 
 Exit code 1 when a final state at the simulator was not the fold of the log, or a promise of the
 measure is broken: after an outage it catches up at 80 % of its peak, on flat memory.
@@ -22,7 +23,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import cohorts, latency, memory, outage, packing, planned, profiled
+from tests.bench import cohorts, latency, memory, outage, packing, planned, profiled, scaling
 from tests.bench.avro_events import SCHEMA_ID, schema
 from tests.bench.daemon_run import QUOTA, Setup, drain, start_cost
 from tests.bench.logs import PARTITIONS, Log, kafka, new_topic, write_log
@@ -50,6 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--plan", action="store_true", help="hold `cohortd plan` against `run`")
     parser.add_argument("--packing", action="store_true", help="how requests are spent: simulated")
     parser.add_argument("--memory", action="store_true", help="bytes that a pending member takes")
+    parser.add_argument("--scaling", action="store_true", help="1, 2 and 4 processes, one log")
     parser.add_argument("--members", type=int, default=memory.MEMBERS, help="with --memory")
     parser.add_argument("--cohorts", type=int, help="start with so many names remembered")
     parser.add_argument("--outage", action="store_true", help="let Braze be away, then catch up")
@@ -85,6 +87,8 @@ def _on_kafka(setup: Setup, chosen: argparse.Namespace) -> int:
         return cohorts.run(folder, bootstrap, chosen.cohorts)
     if chosen.outage:
         return outage.run(folder, bootstrap, chosen.rate, chosen.seconds or 1_800)
+    if chosen.scaling:
+        return scaling.run(setup, chosen.events, chosen.rounds, chosen.seed)
     if chosen.plan:
         names = chosen.workloads or list(WORKLOADS)
         return planned.run(setup, names, chosen.events, chosen.seed)

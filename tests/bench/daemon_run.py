@@ -144,13 +144,22 @@ def _document(setup: Setup, group: str) -> dict[str, Any]:
 
 
 class Daemon:
-    """`cohortd run` with a group of its own, as a measured child."""
+    """`cohortd run` as a measured child, with a group of its own or as one more of a group."""
 
-    def __init__(self, setup: Setup, *, resume: bool, wrapped: Sequence[str | Path] = ()) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        resume: bool = False,
+        wrapped: Sequence[str | Path] = (),
+        beside: Daemon | None = None,
+    ) -> None:
         self.setup = setup
-        self.group, file = new_group(setup, resume=resume)
-        arguments = [*(wrapped or ("-m", "daemon")), "run", "-c", file]
-        self.child = Measured(arguments, file.with_suffix(".log"))
+        group, file = (beside.group, beside.file) if beside else new_group(setup, resume=resume)
+        self.group: str = group
+        self.file: Path = file
+        arguments = [*(wrapped or ("-m", "daemon")), "run", "-c", self.file]
+        self.child = Measured(arguments, setup.folder / f"{unique(self.group)}.log")
 
     def __enter__(self) -> Self:
         return self
