@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import chain, compress, islice
 from operator import not_
 
-from daemon.core.model import Changes, CohortUpdate, Flush, Member
+from daemon.core.model import Changes, CohortUpdate, Flush, Member, Merged
 
 # Braze: at most 1,000 user_ids, device_ids and aliases in one request, over all its changes.
 MEMBERS_MAX = 1_000
@@ -46,7 +46,7 @@ def halves(update: CohortUpdate) -> tuple[CohortUpdate, CohortUpdate]:
     )
 
 
-def _chunks(changes: Mapping[Member, bool]) -> Iterator[Changes]:
+def _chunks(changes: Merged) -> Iterator[Changes]:
     if len(changes) <= MEMBERS_MAX:
         yield changes if isinstance(changes, dict) else dict(changes)
         return

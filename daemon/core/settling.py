@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from daemon.core.model import Listed, Member
+from daemon.core.model import Listed, Member, Merged
 
 
 class Settling:
@@ -21,7 +21,7 @@ class Settling:
 
     def add(self, cohort: str, listed: Sequence[Listed], now_s: float) -> None:
         """Note what was ambiguous, and forget what has settled."""
-        self._forget_settled(now_s)
+        self.forget(now_s)
         if not listed and cohort not in self._listed:
             return
         self._settled_at_s.pop(cohort, None)
@@ -41,8 +41,8 @@ class Settling:
             self._listed[cohort] = found
             self._settled_at_s[cohort] = max(until_s for _, until_s in found.values())
 
-    def _forget_settled(self, now_s: float) -> None:
-        """Forget whole cohorts, so that one without further changes leaves nothing behind."""
+    def forget(self, now_s: float) -> None:
+        """Forget cohorts that have settled, so that one without further changes leaves nothing."""
         while self._settled_at_s:
             cohort, settled_at_s = next(iter(self._settled_at_s.items()))
             if settled_at_s > now_s:
@@ -50,7 +50,7 @@ class Settling:
             del self._settled_at_s[cohort]
             del self._listed[cohort]
 
-    def held_until_s(self, cohort: str, changes: Mapping[Member, bool], now_s: float) -> float:
+    def held_until_s(self, cohort: str, changes: Merged, now_s: float) -> float:
         """Return when these changes may leave; a time not after now means at once."""
         listed = self._listed.get(cohort)
         if listed is None:

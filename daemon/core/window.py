@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from daemon.core import plan
 from daemon.core.joined import Joined
-from daemon.core.model import Changes, Lane, Member, Partition
+from daemon.core.model import Changes, Lane, Member, Merged, Partition
 
 # What a lane costs beside its members, in members (G9).
 LANE_COST = 6
@@ -127,7 +127,7 @@ class Window:
         return lane
 
 
-def merge(lanes: Sequence[OpenLane]) -> tuple[Mapping[Member, bool], int]:
+def merge(lanes: Sequence[OpenLane]) -> tuple[Merged, int]:
     """Merge lanes and count the members they disagree about.
 
     Producers promise that all changes of one member of one cohort share a partition, so lanes

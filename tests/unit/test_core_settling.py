@@ -67,7 +67,7 @@ def test_the_last_word_on_a_member_counts_and_the_same_word_for_as_long_as_any()
 def test_a_cohort_without_further_changes_leaves_nothing_behind() -> None:
     settling = _settling()
 
-    settling.add("silver", [], 31.0)
+    settling.forget(31.0)
 
     assert not settling._listed
     assert not settling._settled_at_s
