@@ -41,6 +41,9 @@ Member: TypeAlias = str | Alias | Device
 # The last word on each member: True to add, False to remove.
 Changes: TypeAlias = dict[Member, bool]
 
+# The same of several lanes, to be read only.
+Merged: TypeAlias = Mapping[Member, bool]
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
@@ -82,7 +85,7 @@ class Flush:
     cohort: str
     name: str
     lanes: tuple[Lane, ...]
-    changes: Changes  # The lanes merged.
+    changes: Merged
     opened_at_s: float
 
 

@@ -42,6 +42,7 @@ class Pacer:
     def __init__(self, budget: Budget, now_s: float) -> None:
         self._budget = budget
         self._share = 1.0
+        self._told = False  # Its share, so far.
         self._limit: float = budget.requests_per_hour
         self._tokens = float(budget.burst)
         self._filled_at_s = now_s
@@ -53,6 +54,16 @@ class Pacer:
         return self._limit * (1 - self._budget.reserve) * self._share * SAFETY / 3600
 
     @property
+    def burst(self) -> float:
+        """Requests that may be saved up.
+
+        All that replicas have saved may be spent in one hour beside its rate. So they share out
+        half of what is kept back; the other half is for clocks that differ.
+        """
+        kept_back = self._limit * (1 - self._budget.reserve) * (1 - SAFETY)
+        return min(float(self._budget.burst), max(1.0, kept_back / 2 * self._share))
+
+    @property
     def cool_until_s(self) -> float:
         """Nothing is sent before then."""
         return self._cool_until_s
@@ -62,6 +73,9 @@ class Pacer:
         assert 0 <= share <= 1, share
         self._fill(now_s)
         self._share = share
+        # Who has just started has saved nothing: else a fleet that starts anew would spend it all.
+        self._tokens = min(self._tokens, self.burst if self._told else 1.0)
+        self._told = True
 
     def ready_at_s(self, now_s: float) -> float:
         """Return when the next request may start: now, later, or never at a share of 0."""
@@ -104,5 +118,5 @@ class Pacer:
     def _fill(self, now_s: float) -> None:
         if now_s > self._filled_at_s:
             grown = (now_s - self._filled_at_s) * self.rate_s
-            self._tokens = min(self._tokens + grown, float(self._budget.burst))
+            self._tokens = min(self._tokens + grown, self.burst)
             self._filled_at_s = now_s

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, compress, islice
+from operator import not_
 
-from daemon.core.model import Changes, CohortUpdate, Flush, Member
+from daemon.core.model import Changes, CohortUpdate, Flush, Member, Merged
 
 # Braze: at most 1,000 user_ids, device_ids and aliases in one request, over all its changes.
 MEMBERS_MAX = 1_000
@@ -23,22 +24,15 @@ def member_bytes_max(member: Member) -> int:
     return chars * _JSON_CHAR_BYTES_MAX + _MEMBER_OVERHEAD_BYTES
 
 
-def plan(flush: Flush) -> list[CohortUpdate]:
-    """Split the changes into updates that partition the members exactly.
+def plan(flush: Flush) -> Iterator[CohortUpdate]:
+    """Split the changes into updates that partition the members exactly, one as it is asked for.
 
     Removals go first: somebody who has left must not be messaged while a long backlog of
     additions is on its way.
     """
-    changes = flush.changes
-    if len(changes) > MEMBERS_MAX:
-        removals = {member: add for member, add in changes.items() if not add}
-        if removals:
-            changes = removals | changes  # A dict keeps the place of a key's first insertion.
-    return [
-        CohortUpdate(flush.cohort, part)
-        for chunk in _chunks(changes)
-        for part in _within_bytes(chunk)
-    ]
+    for chunk in _chunks(flush.changes):
+        for part in _within_bytes(chunk):
+            yield CohortUpdate(flush.cohort, part)
 
 
 def halves(update: CohortUpdate) -> tuple[CohortUpdate, CohortUpdate]:
@@ -52,11 +46,12 @@ def halves(update: CohortUpdate) -> tuple[CohortUpdate, CohortUpdate]:
     )
 
 
-def _chunks(changes: Changes) -> Iterable[Changes]:
+def _chunks(changes: Merged) -> Iterator[Changes]:
     if len(changes) <= MEMBERS_MAX:
-        yield changes
+        yield changes if isinstance(changes, dict) else dict(changes)
         return
-    items = iter(changes.items())
+    removals = compress(changes.items(), map(not_, changes.values()))
+    items = chain(removals, compress(changes.items(), changes.values()))
     while chunk := dict(islice(items, MEMBERS_MAX)):
         yield chunk
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from daemon.core.delayed import Batch, DelayedRemovals, Kept, merge_batch
 from daemon.core.intent import Intent
 from daemon.core.lease import Lease
-from daemon.core.model import Changes, ChangeSet, Flush, Lane, Outcome, Partition
+from daemon.core.model import Changes, ChangeSet, Flush, Lane, Merged, Outcome, Partition
 from daemon.core.queue import WindowQueue
 from daemon.core.relay_rules import RelayRules, Tally
 from daemon.core.settling import Settling
@@ -137,6 +137,7 @@ class Relay:
 
     def seal(self, now_s: float, *, capacity: int, drain: bool = False) -> list[Flush]:
         """Close windows that are due, oldest first, as many as there is capacity for."""
+        self._settling.forget(now_s)  # Whom it names may be of a partition that was given up.
         if self.delayed:  # Memory and a stop are worth more than a flap.
             until_s = math.inf if drain or self._saturated else now_s
             self._gather_delayed(self.delayed.take_due(until_s), now_s)
@@ -179,7 +180,7 @@ class Relay:
         lanes = window.lanes.values()
         return [e for e in lanes if self._tenures[e.partition].may_seal(e.top, now_s)]
 
-    def _launch(self, cohort: str, lanes: tuple[Lane, ...], changes: Changes) -> Flush:
+    def _launch(self, cohort: str, lanes: tuple[Lane, ...], changes: Merged) -> Flush:
         name = self._rules.names.get(cohort) or self._names.get(cohort) or cohort
         opened_at_s = min(lane.opened_at_s for lane in lanes)
         flush = Flush(next(self._ids), cohort, name, lanes, changes, opened_at_s)

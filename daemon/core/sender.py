@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.core.model import Changes, CohortUpdate, Flush, Listed, Outcome, Refusal
 from daemon.core.plan import halves, plan
+from daemon.core.updates import Updates
 
 # Failures in a row after which an update that broke off is halved.
 _SHRINK_AT_TRIES = frozenset({4, 8, 16, 32, 64, 128, 256, 512, 1024})
@@ -37,7 +37,7 @@ class Sender:
 
     def __init__(self, flush: Flush) -> None:
         self.flush = flush
-        self.todo: deque[CohortUpdate] = deque(plan(flush))
+        self.todo = Updates(plan(flush))
         self.wire: dict[int, CohortUpdate] = {}
         self.culprits: list[Culprit] = []
         self.announcing = False
@@ -97,10 +97,11 @@ class Sender:
         """
         if self._shrunk and self._taken_since > 0:
             self._taken_since -= 1
-            update = self.todo[0]  # The one that has just broken off.
+            update = self.todo.cut[0]  # The one that has just broken off.
         elif self.tries in _SHRINK_AT_TRIES:
             self._shrunk = True
-            update = min((u for u in self.todo if len(u) > 1), key=len, default=self.todo[0])
+            cut = self.todo.cut  # Those that are not are not smaller, but for the last.
+            update = min((u for u in cut if len(u) > 1), key=len, default=cut[0])
         else:
             return
         if len(update) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from daemon.core.model import Changes, Listed, Member
+from daemon.core.model import Listed, Member, Merged
 
 
 class Settling:
@@ -21,7 +21,7 @@ class Settling:
 
     def add(self, cohort: str, listed: Sequence[Listed], now_s: float) -> None:
         """Note what was ambiguous, and forget what has settled."""
-        self._forget_settled(now_s)
+        self.forget(now_s)
         if not listed and cohort not in self._listed:
             return
         self._settled_at_s.pop(cohort, None)
@@ -31,17 +31,18 @@ class Settling:
             if until_s > now_s
         }
         for entry in listed:
+            # One pair for all that say the same: a pair for each member would cost as much as it.
+            words = {add: (add, entry.until_s) for add in (True, False)}
             for member, add in entry.changes.items():
-                until_s = entry.until_s
-                if member in found and found[member][0] is add:
-                    until_s = max(until_s, found[member][1])
-                found[member] = (add, until_s)
+                known = found.get(member)
+                if known is None or known[0] is not add or known[1] < entry.until_s:
+                    found[member] = words[add]
         if found:
             self._listed[cohort] = found
             self._settled_at_s[cohort] = max(until_s for _, until_s in found.values())
 
-    def _forget_settled(self, now_s: float) -> None:
-        """Forget whole cohorts, so that one without further changes leaves nothing behind."""
+    def forget(self, now_s: float) -> None:
+        """Forget cohorts that have settled, so that one without further changes leaves nothing."""
         while self._settled_at_s:
             cohort, settled_at_s = next(iter(self._settled_at_s.items()))
             if settled_at_s > now_s:
@@ -49,7 +50,7 @@ class Settling:
             del self._settled_at_s[cohort]
             del self._listed[cohort]
 
-    def held_until_s(self, cohort: str, changes: Changes, now_s: float) -> float:
+    def held_until_s(self, cohort: str, changes: Merged, now_s: float) -> float:
         """Return when these changes may leave; a time not after now means at once."""
         listed = self._listed.get(cohort)
         if listed is None:

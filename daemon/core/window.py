@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from daemon.core.model import Changes, Lane, Member, Partition
+from daemon.core import plan
+from daemon.core.joined import Joined
+from daemon.core.model import Changes, Lane, Member, Merged, Partition
 
 # What a lane costs beside its members, in members (G9).
 LANE_COST = 6
@@ -125,7 +127,7 @@ class Window:
         return lane
 
 
-def merge(lanes: Sequence[OpenLane]) -> tuple[Changes, int]:
+def merge(lanes: Sequence[OpenLane]) -> tuple[Merged, int]:
     """Merge lanes and count the members they disagree about.
 
     Producers promise that all changes of one member of one cohort share a partition, so lanes
@@ -138,7 +140,9 @@ def merge(lanes: Sequence[OpenLane]) -> tuple[Changes, int]:
     for lane in lanes[1:]:
         merged.update(lane.changes)
     if len(merged) == sum(len(lane.changes) for lane in lanes):
-        return merged, 0  # No member is in two of them.
+        # No member is in two of them. What fits into one request is sent as it is.
+        fits = len(merged) <= plan.MEMBERS_MAX
+        return merged if fits else Joined(lane.changes for lane in lanes), 0
     merged = dict(lanes[0].changes)
     disputed: set[Member] = set()
     for lane in lanes[1:]:  # In any order: what they dispute is decided below.

@@ -1,12 +1,14 @@
 """`make bench`: what the whole daemon costs an event, beside a loop that only reads.
 
-    python -m tests.bench [flat poisoned hot debezium] [--events N] [--rounds N] [--seed N]
+    python -m tests.bench [flat poisoned hot debezium avro] [--events N] [--rounds N] [--seed N]
     python -m tests.bench --latency [--rate N] [--seconds N]
     python -m tests.bench --outage [--rate N] [--seconds N]
     python -m tests.bench --cohorts N
     python -m tests.bench --profile [workload]
-    python -m tests.bench --plan [flat hot debezium] [--events N]
+    python -m tests.bench --plan [flat hot debezium avro] [--events N]
     python -m tests.bench --packing
+    python -m tests.bench --memory [--members N]
+    python -m tests.bench --scaling [--events N] [--rounds N]
 
 Exit code 1 when a final state at the simulator was not the fold of the log, or a promise of the
 measure is broken: after an outage it catches up at 80 % of its peak, on flat memory.
@@ -21,12 +23,14 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import cohorts, latency, outage, packing, planned, profiled
+from tests.bench import cohorts, latency, memory, outage, packing, planned, profiled, scaling
+from tests.bench.avro_events import SCHEMA_ID, schema
 from tests.bench.daemon_run import QUOTA, Setup, drain, start_cost
 from tests.bench.logs import PARTITIONS, Log, kafka, new_topic, write_log
 from tests.bench.measured import Measured, Usage, warm_up
 from tests.bench.table import HEAD, Result, Round, machine, save, show
 from tests.bench.workloads import WORKLOADS
+from tests.support.registry import Serving, SmallRegistry
 
 # How a daemon meets a log: as a new group, whose barrier gathers all of it before anything leaves;
 # or as one that was stopped cleanly at its beginning.
@@ -46,6 +50,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--latency", action="store_true", help="pace events and time each of them")
     parser.add_argument("--plan", action="store_true", help="hold `cohortd plan` against `run`")
     parser.add_argument("--packing", action="store_true", help="how requests are spent: simulated")
+    parser.add_argument("--memory", action="store_true", help="bytes that a pending member takes")
+    parser.add_argument("--scaling", action="store_true", help="1, 2 and 4 processes, one log")
+    parser.add_argument("--members", type=int, default=memory.MEMBERS, help="with --memory")
     parser.add_argument("--cohorts", type=int, help="start with so many names remembered")
     parser.add_argument("--outage", action="store_true", help="let Braze be away, then catch up")
     parser.add_argument("--rate", type=int, default=5_000, help="events a second, where paced")
@@ -64,32 +71,46 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cohortd-bench-") as name:
         folder = Path(name)
         warm_up(folder)
-        with kafka(folder) as bootstrap:
-            if chosen.latency:
-                return latency.run(folder, bootstrap, chosen.rate, chosen.seconds or 15)
-            if chosen.cohorts:
-                return cohorts.run(folder, bootstrap, chosen.cohorts)
-            if chosen.outage:
-                return outage.run(folder, bootstrap, chosen.rate, chosen.seconds or 1_800)
-            if chosen.plan:
-                setup = Setup(folder, bootstrap, "", {}, requests_per_hour=chosen.requests_per_hour)
-                names = chosen.workloads or list(WORKLOADS)
-                return planned.run(setup, names, chosen.events, chosen.seed)
-            return _drain_all(folder, bootstrap, chosen)
+        if chosen.memory:
+            return memory.run(folder, chosen.members)
+        registry = SmallRegistry()
+        registry.add(SCHEMA_ID, schema())
+        with kafka(folder) as bootstrap, Serving(registry):
+            return _on_kafka(_setup(folder, bootstrap, registry.url, chosen), chosen)
 
 
-def _drain_all(folder: Path, bootstrap: str, chosen: argparse.Namespace) -> int:
-    results: list[Result] = []
-    names = chosen.workloads or (["flat"] if chosen.profile else list(WORKLOADS))
-    print(*(f"{key}: {value}" for key, value in machine().items()), sep=", ")
-    setup = Setup(
+def _on_kafka(setup: Setup, chosen: argparse.Namespace) -> int:
+    folder, bootstrap = setup.folder, setup.bootstrap
+    if chosen.latency:
+        return latency.run(folder, bootstrap, chosen.rate, chosen.seconds or 15)
+    if chosen.cohorts:
+        return cohorts.run(folder, bootstrap, chosen.cohorts)
+    if chosen.outage:
+        return outage.run(folder, bootstrap, chosen.rate, chosen.seconds or 1_800)
+    if chosen.scaling:
+        return scaling.run(setup, chosen.events, chosen.rounds, chosen.seed)
+    if chosen.plan:
+        names = chosen.workloads or list(WORKLOADS)
+        return planned.run(setup, names, chosen.events, chosen.seed)
+    return _drain_all(setup, chosen)
+
+
+def _setup(folder: Path, bootstrap: str, registry: str, chosen: argparse.Namespace) -> Setup:
+    return Setup(
         folder,
         bootstrap,
         "",
         {},
         max_changes=chosen.max_changes,
         requests_per_hour=chosen.requests_per_hour,
+        registry_url=registry,
     )
+
+
+def _drain_all(setup: Setup, chosen: argparse.Namespace) -> int:
+    results: list[Result] = []
+    names = chosen.workloads or (["flat"] if chosen.profile else list(WORKLOADS))
+    print(*(f"{key}: {value}" for key, value in machine().items()), sep=", ")
     start_cost(setup)  # Compiles what the commands import late, and wakes the broker's parts.
     if not chosen.profile:
         bare_start, daemon_start = _start_costs(setup, chosen.rounds)
@@ -97,7 +118,7 @@ def _drain_all(folder: Path, bootstrap: str, chosen: argparse.Namespace) -> int:
         print(f"{daemon_start.cpu_s:.2f} the daemon, {daemon_start.peak_mb:.0f} MB", flush=True)
     for name in names:
         workload = WORKLOADS[name]
-        log = write_log(bootstrap, workload, chosen.events or workload.events, chosen.seed)
+        log = write_log(setup.bootstrap, workload, chosen.events or workload.events, chosen.seed)
         print(f"{name}: {log.records} records, {log.members_in_all} members", flush=True)
         own = replace(setup, input=workload.input(log.topic))
         if chosen.profile:
@@ -137,7 +158,7 @@ def _median(usages: list[Usage]) -> Usage:
 def _round(setup: Setup, log: Log) -> Round:
     members = log.members_in_all
     bare = _consume(setup, "count", log.topic, log.records, members)
-    decode = _consume(setup, log.workload.format, log.topic, log.records, members)
+    decode = _consume(setup, log.workload.decoding, log.topic, log.records, members)
     daemons = {name: drain(setup, log, resume=resume) for name, resume in DAEMONS.items()}
     return Round(bare, decode, daemons)
 

@@ -96,6 +96,7 @@ class Setup:
     names_topic: str | None = None
     requests_per_hour: int = QUOTA
     reserve: float = 0.0
+    registry_url: str | None = None  # For logs in Avro.
 
     @property
     def topic(self) -> str:
@@ -117,7 +118,10 @@ def _document(setup: Setup, group: str) -> dict[str, Any]:
     if setup.max_changes is not None:
         window["max_changes"] = setup.max_changes
     memory = {} if setup.pending_max is None else {"max_pending_changes": setup.pending_max}
+    is_avro = setup.input.get("encoding") == "avro"
+    registry = {"schema_registry": {"url": setup.registry_url}} if is_avro else {}
     return {
+        **registry,
         "memory": memory,
         "cohorts": {"names_topic": setup.names_topic},
         "kafka": {"bootstrap_servers": setup.bootstrap, "group_id": group},
@@ -140,13 +144,22 @@ def _document(setup: Setup, group: str) -> dict[str, Any]:
 
 
 class Daemon:
-    """`cohortd run` with a group of its own, as a measured child."""
+    """`cohortd run` as a measured child, with a group of its own or as one more of a group."""
 
-    def __init__(self, setup: Setup, *, resume: bool, wrapped: Sequence[str | Path] = ()) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        resume: bool = False,
+        wrapped: Sequence[str | Path] = (),
+        beside: Daemon | None = None,
+    ) -> None:
         self.setup = setup
-        self.group, file = new_group(setup, resume=resume)
-        arguments = [*(wrapped or ("-m", "daemon")), "run", "-c", file]
-        self.child = Measured(arguments, file.with_suffix(".log"))
+        group, file = (beside.group, beside.file) if beside else new_group(setup, resume=resume)
+        self.group: str = group
+        self.file: Path = file
+        arguments = [*(wrapped or ("-m", "daemon")), "run", "-c", self.file]
+        self.child = Measured(arguments, setup.folder / f"{unique(self.group)}.log")
 
     def __enter__(self) -> Self:
         return self

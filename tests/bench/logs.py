@@ -49,19 +49,20 @@ def kafka(folder: Path) -> Iterator[str]:
         yield server.bootstrap
 
 
-def new_topic(bootstrap: str) -> str:
-    """Create a topic of `PARTITIONS`, without librdkafka's chatter between the figures."""
+def new_topic(bootstrap: str, partitions: int = PARTITIONS) -> str:
+    """Create a topic, without librdkafka's chatter between the figures."""
     topic = unique("bench")
     admin = AdminClient({"bootstrap.servers": bootstrap, **_QUIET})
-    admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(15.0)
+    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(15.0)
     return topic
 
 
-def producer(bootstrap: str, linger_ms: int = 20) -> Producer:
+def producer(bootstrap: str, linger_ms: int = 20, **more: str | int) -> Producer:
     """Return a producer whose batches are as a busy service's are."""
     return Producer(
         {
             **_QUIET,
+            **{name.replace("_", "."): value for name, value in more.items()},
             "bootstrap.servers": bootstrap,
             "compression.type": "lz4",
             # Else a retry, as after a leader that is not known yet, puts changes out of order.
@@ -75,9 +76,12 @@ def producer(bootstrap: str, linger_ms: int = 20) -> Producer:
 
 def write_log(bootstrap: str, workload: Workload, records: int, seed: int) -> Log:
     """Write a log, keyed so that all changes of a member share a partition."""
-    topic = new_topic(bootstrap)
+    return fill(producer(bootstrap), new_topic(bootstrap), workload, records, seed)
+
+
+def fill(to: Producer, topic: str, workload: Workload, records: int, seed: int) -> Log:
+    """Write a log into a topic that is there."""
     fold = Fold()
-    to = producer(bootstrap)
     for at, (key, value) in enumerate(workload.records(records, seed, fold)):
         while True:
             try:
@@ -100,10 +104,10 @@ def begin_at_zero(bootstrap: str, group: str, topic: str, fingerprint: str) -> N
     consumer.close()
 
 
-def committed(bootstrap: str, group: str, topic: str) -> int:
+def committed(bootstrap: str, group: str, topic: str, partitions: int = PARTITIONS) -> int:
     """Return how many records a group has committed in all."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
-    asked = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    asked = [TopicPartition(topic, number) for number in range(partitions)]
     found = consumer.committed(asked, timeout=10.0)
     consumer.close()
     return sum(max(0, each.offset) for each in found)

@@ -28,7 +28,7 @@ _member: st.SearchStrategy[Member] = st.one_of(
 def test_updates_part_the_members_exactly(some: Changes, more: int, length: int) -> None:
     changes = some | {f"{n:0{length}}": n % 3 > 0 for n in range(more)}
 
-    updates = plan(flush_of(changes))
+    updates = list(plan(flush_of(changes)))
 
     parts = list(itertools.chain.from_iterable(update.changes.items() for update in updates))
     assert len(parts) == len(changes)

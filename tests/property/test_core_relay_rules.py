@@ -18,11 +18,13 @@ from daemon.core.queue import WindowRules
 from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import END_OF_LOG, Start
+from daemon.core.window import LANE_COST
 from tests.support.builders import P0, P1, P2
 from tests.support.relay_model import Log, Owned, last_of
 
 PARTITIONS = (P0, P1, P2)
 PENDING_MAX = 90
+POLL_MAX = 5
 SETTLE_S = 5.0
 LEASE_S = 60.0
 
@@ -96,7 +98,7 @@ class RelayRulesMachine(RuleBasedStateMachine):
             new = [(c, str(m), add) for c, part in changes.items() for m, add in part.items()]
             log += [(first + n, *change) for n, change in enumerate(new)]
             self.ends[partition] = first + max(1, len(new))
-        run = [record for record in log if record[0] >= position][:5]
+        run = [record for record in log if record[0] >= position][:POLL_MAX]
         after = run[-1][0] + 1 if run else self.ends[partition]
         found: dict[str, Changes] = {}
         for _, cohort, member, add in run:
@@ -218,7 +220,7 @@ class RelayRulesMachine(RuleBasedStateMachine):
         if abandon:
             members = st.lists(st.sampled_from(sorted(flush.changes, key=str)), unique=True)
             left = {member: flush.changes[member] for member in data.draw(members)}
-        listed = (Listed(flush.changes, self.now_s + SETTLE_S),) if ambiguous else ()
+        listed = (Listed(dict(flush.changes), self.now_s + SETTLE_S),) if ambiguous else ()
         self._complete(flush, Outcome(flush.id, left=left, listed=listed, abandoned=abandon))
 
     def _complete(self, flush: Flush, outcome: Outcome) -> None:
@@ -265,6 +267,10 @@ class RelayRulesMachine(RuleBasedStateMachine):
         lanes += [lane.changes for w in self.relay.waiting() for lane in w.lanes.values()]
         assert self.relay.pending == sum(map(len, lanes)) + 6 * len(lanes)
         assert all(window.lanes for window in self.relay.waiting())
+
+    @invariant()
+    def pending_passes_the_cap_by_less_than_a_poll(self) -> None:
+        assert self.relay.pending < PENDING_MAX + POLL_MAX * (1 + LANE_COST)
 
     def teardown(self) -> None:
         with self.patches:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.component.conftest import stage
+from tests.component.conftest import stage, wide_stage
 
-__all__ = ["stage"]
+__all__ = ["stage", "wide_stage"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from daemon.braze import body
@@ -14,7 +14,7 @@ from daemon.core.cohort_names import CohortNames
 from daemon.core.delivery import Attempt, Delivery
 from daemon.core.health import Health
 from daemon.core.lineup import Lineup
-from daemon.core.model import Changes, CohortUpdate, Flush, Outcome
+from daemon.core.model import Changes, CohortUpdate, Flush, Member, Outcome
 from daemon.core.pacer import Pacer
 from daemon.core.sender import Culprit, Sender
 from daemon.core.settling import Settling
@@ -83,12 +83,13 @@ def _no_patience(_delivery: Delivery, one: Sender, _now_s: float) -> bool:
     return one.failing_since_s < math.inf and not one.abandoned
 
 
-def _one_chunk(changes: Changes) -> Iterable[Changes]:
-    yield changes
+def _one_chunk(changes: Mapping[Member, bool]) -> Iterator[Changes]:
+    yield dict(changes)
 
 
-def _one_more_and_empty(flush: Flush) -> list[CohortUpdate]:
-    return [*_PLAN(flush), CohortUpdate(flush.cohort, {})]
+def _one_more_and_empty(flush: Flush) -> Iterator[CohortUpdate]:
+    yield from _PLAN(flush)
+    yield CohortUpdate(flush.cohort, {})
 
 
 _PLAN = plan.plan

@@ -26,6 +26,7 @@ class Pace:
         self._burst = burst
         self._rate_s = per_hour * 0.9 * 0.97 / 3600
         self._share = 1.0
+        self._told = False
         self._level = float(burst)
         self._at_s = world.now
         self._quiet_until_s = -math.inf
@@ -39,6 +40,8 @@ class Pace:
         """The process was told its share."""
         self._fill()
         self._share = part
+        self._level = min(self._level, self._saved_most() if self._told else 1.0)
+        self._told = True
 
     def take(self, name: str, on_wire: int) -> None:
         """Judge that an attempt starts, with so many others on the wire."""
@@ -82,7 +85,11 @@ class Pace:
             self._failures += 1
             self._failing_since_s = min(self._failing_since_s, now_s)
 
+    def _saved_most(self) -> float:
+        kept_back = self._rate_s * 3600 / 0.97 * 0.03
+        return min(float(self._burst), max(1.0, kept_back / 2 * self._share))
+
     def _fill(self) -> None:
         grown = (self._world.now - self._at_s) * self._rate_s * self._share
-        self._level = min(float(self._burst), self._level + grown)
+        self._level = min(self._saved_most(), self._level + grown)
         self._at_s = self._world.now

@@ -109,7 +109,7 @@ def accepted(flush: Flush) -> Outcome:
 
 
 def abandoned(flush: Flush, left: Changes | None = None) -> Outcome:
-    return Outcome(flush.id, left=flush.changes if left is None else left, abandoned=True)
+    return Outcome(flush.id, left=dict(flush.changes) if left is None else left, abandoned=True)
 
 
 def seal_all(relay: Relay, now_s: float = 0.0) -> list[Flush]:

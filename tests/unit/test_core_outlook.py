@@ -182,7 +182,7 @@ def test_an_opposite_change_waits_until_the_lost_request_has_settled() -> None:
     relay.absorb(run_of({"gold": members(1, add=False)}, 1), 0.0)
     assert earliest_s(relay, OPEN, 0.0) == math.inf  # It follows the flush of its cohort.
 
-    relay.complete(Outcome(flush.id, listed=(Listed(flush.changes, 40.0),)), 1.0)
+    relay.complete(Outcome(flush.id, listed=(Listed(dict(flush.changes), 40.0),)), 1.0)
     assert seal_all(relay, 1.0) == []
 
     assert earliest_s(relay, OPEN, 1.0) == 40.0

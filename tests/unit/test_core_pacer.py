@@ -44,7 +44,7 @@ def test_what_is_prepared_is_what_starts_soon_and_never_nothing() -> None:
     pacer.set_share(0.0, 60.0)
     seen.append(pacer.affordable(60.0))
 
-    assert seen == [6, 3, 1, 6, 3]
+    assert seen == [6, 3, 1, 6, 1]  # Who owns nothing keeps one token of those saved.
 
 
 def test_no_more_than_a_burst_is_saved_up() -> None:
@@ -75,13 +75,43 @@ def test_a_share_is_a_part_of_the_rate() -> None:
 
 def test_a_new_share_counts_from_now_on() -> None:
     pacer = Pacer(_ONE_A_SECOND, 0.0)
-    _spend(pacer, 3)
+    pacer.set_share(1.0, 0.0)
+    _spend(pacer, 1)
 
-    pacer.set_share(0.0, 2.0)
+    pacer.set_share(0.5, 2.0)
 
     assert pacer.ready_at_s(2.0) == 2.0
     _spend(pacer, 2, 2.0)
+    assert pacer.ready_at_s(2.0) == pytest.approx(4.0)
+
+
+def test_who_owns_nothing_never_sends() -> None:
+    pacer = Pacer(_ONE_A_SECOND, 0.0)
+
+    pacer.set_share(0.0, 2.0)
+
+    _spend(pacer, 1, 2.0)
     assert pacer.ready_at_s(2.0) == math.inf
+
+
+def test_a_replica_that_has_just_started_has_saved_nothing() -> None:
+    pacer = Pacer(_ONE_A_SECOND, 0.0)
+
+    pacer.set_share(1.0, 0.0)
+
+    _spend(pacer, 1)
+    assert pacer.ready_at_s(0.0) == pytest.approx(1.0)
+
+
+def test_what_all_replicas_save_up_is_half_of_what_is_kept_back() -> None:
+    budget = Budget(requests_per_hour=10_000, reserve=0.0, burst=24)
+    pacer = Pacer(budget, 0.0)
+    bursts = [pacer.burst]
+    for share in (0.1, 1 / 64):
+        pacer.set_share(share, 0.0)
+        bursts.append(pacer.burst)
+
+    assert bursts == [24.0, pytest.approx(15.0), pytest.approx(150 / 64)]
 
 
 def test_replicas_keep_the_total_whoever_is_flooded_and_each_may_use_its_own() -> None:

@@ -14,7 +14,7 @@ from tests.support.builders import flush_of, members
 def test_updates_hold_at_most_1000_members_and_every_one_once(count: int, sizes: list[int]) -> None:
     flush = flush_of(members(count))
 
-    updates = plan(flush)
+    updates = list(plan(flush))
 
     merged: Changes = {}
     for update in updates:
@@ -36,7 +36,7 @@ def test_removals_go_first() -> None:
 def test_members_that_are_long_make_smaller_updates() -> None:
     changes: Changes = {f"{n:0512}": True for n in range(1_000)}
 
-    updates = plan(flush_of(changes))
+    updates = list(plan(flush_of(changes)))
 
     assert len(updates) > 1
     assert sum(map(len, updates)) == 1_000

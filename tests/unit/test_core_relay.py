@@ -233,7 +233,7 @@ def test_a_late_ambiguous_outcome_keeps_a_partition_assigned_again_from_saying_c
     relay.give_up(P0)
     relay.assign({P0: Start(1)})
 
-    relay.complete(Outcome(flush.id, listed=(Listed(flush.changes, 40.0),)), 10.0)
+    relay.complete(Outcome(flush.id, listed=(Listed(dict(flush.changes), 40.0),)), 10.0)
     marks = [relay.intents([P0], now_s, last=True)[0].mark.clean for now_s in (39.0, 40.0)]
 
     assert marks == [False, True]
@@ -284,7 +284,7 @@ def test_the_opposite_of_what_was_ambiguous_waits_until_it_has_settled() -> None
     relay = relay_of()
     relay.absorb(run_of({"gold": {"ann": True}}, 0), 0.0)
     (flush,) = seal_all(relay)
-    relay.complete(Outcome(flush.id, listed=(Listed(flush.changes, 30.0),)), 1.0)
+    relay.complete(Outcome(flush.id, listed=(Listed(dict(flush.changes), 30.0),)), 1.0)
     relay.absorb(run_of({"gold": {"ann": False}}, 1), 1.0)
 
     early = seal_all(relay, 29.9)

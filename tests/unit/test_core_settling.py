@@ -45,10 +45,29 @@ def test_an_older_listing_shortens_nothing() -> None:
     assert settling.held_until_s("gold", {"ann": False}, 2.0) == 30.0
 
 
+def test_members_that_say_the_same_share_one_note() -> None:
+    settling = Settling()
+    settling.add("gold", [Listed({"ann": True, "bob": True, "cid": False}, 30.0)], 0.0)
+
+    notes = settling._listed["gold"]
+
+    assert notes["ann"] is notes["bob"]
+    assert notes["cid"] == (False, 30.0)
+
+
+def test_the_last_word_on_a_member_counts_and_the_same_word_for_as_long_as_any() -> None:
+    settling = Settling()
+    settling.add("gold", [Listed({"ann": True}, 30.0), Listed({"ann": False}, 20.0)], 0.0)
+    settling.add("gold", [Listed({"ann": False}, 10.0)], 0.0)
+
+    assert settling.held_until_s("gold", {"ann": True}, 1.0) == 20.0
+    assert settling.held_until_s("gold", {"ann": False}, 1.0) == -math.inf
+
+
 def test_a_cohort_without_further_changes_leaves_nothing_behind() -> None:
     settling = _settling()
 
-    settling.add("silver", [], 31.0)
+    settling.forget(31.0)
 
     assert not settling._listed
     assert not settling._settled_at_s

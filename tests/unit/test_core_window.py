@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from daemon.core.joined import Joined
 from daemon.core.model import Changes
 from daemon.core.window import OpenLane, Window, merge
-from tests.support.builders import P0, P1, P2, lane_of
+from tests.support.builders import P0, P1, P2, lane_of, members
 
 
 def _open(window: Window, changes: Changes, *, ticket: int = 1, opened_at_s: float = 5.0) -> None:
@@ -116,6 +117,25 @@ def test_three_lanes_dispute_a_member_once() -> None:
 
 def test_lanes_that_agree_dispute_nothing() -> None:
     assert merge([_lane({"ann": True}, 1.0), _lane({"ann": True}, 2.0, 1)]) == ({"ann": True}, 0)
+
+
+def test_what_takes_more_than_one_request_is_joined_and_not_copied() -> None:
+    lanes = [_lane(members(600, prefix=prefix), 1.0, n) for n, prefix in enumerate("ab")]
+
+    merged, disputed = merge(lanes)
+
+    assert isinstance(merged, Joined)
+    assert merged == lanes[0].changes | lanes[1].changes
+    assert disputed == 0
+
+
+def test_lanes_that_dispute_are_merged_however_many_members_they_have() -> None:
+    changes = members(1_500)
+
+    merged, disputed = merge([_lane(changes, 1.0), _lane({"user-7": False}, 2.0, 1)])
+
+    assert merged == changes | {"user-7": False}
+    assert disputed == 1
 
 
 def test_merging_leaves_the_lanes_as_they_are() -> None:

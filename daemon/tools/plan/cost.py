@@ -41,7 +41,7 @@ class Cost:
 
     def add(self, cohort: str, changes: Changes) -> None:
         """Add the last changes of one partition; those of another partition are of others."""
-        updates = plan(Flush(_NOBODYS, cohort, cohort, (), changes, 0.0))
+        updates = list(plan(Flush(_NOBODYS, cohort, cohort, (), changes, 0.0)))
         adds = sum(changes.values())
         self.adds += adds
         self.removes += len(changes) - adds
