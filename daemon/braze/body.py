@@ -23,6 +23,8 @@ NO_CHANGES: Final = b"[]"  # The encoded part of a probe.
 def encode_update(update: CohortUpdate) -> bytes:
     """Return the `cohort_changes` of the update: its adds, then its removals, in order."""
     assert 1 <= len(update) <= IDS_MAX, len(update)
+    if set(map(type, update.changes)) == {str}:  # Nearly always; a tenth of the cost.
+        return orjson.dumps(_of_users(update))
     adds: dict[str, Any] = {}
     removals: dict[str, Any] = {}
     for member, add in update.changes.items():
@@ -36,6 +38,15 @@ def encode_update(update: CohortUpdate) -> bytes:
     if removals:
         removals["should_remove"] = True
     return orjson.dumps([entry for entry in (adds, removals) if entry])
+
+
+def _of_users(update: CohortUpdate) -> list[dict[str, Any]]:
+    added = [member for member, add in update.changes.items() if add]
+    entries: list[dict[str, Any]] = [{"user_ids": added}] if added else []
+    if len(added) < len(update):
+        removed = [member for member, add in update.changes.items() if not add]
+        entries.append({"user_ids": removed, "should_remove": True})
+    return entries
 
 
 def users_body(credentials: Credentials, cohort_id: str, encoded: bytes) -> bytes:

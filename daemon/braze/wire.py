@@ -1,12 +1,11 @@
 """One connection to Braze, byte by byte, under the deadline of the attempt in progress.
 
-Owns the socket: httpcore's network seam on plain asyncio. Knows nothing of HTTP but that a
-request is written before its answer is read, so it collects what is written and sends it in one
-piece at the first read. That makes "did a byte leave?" a question with an exact answer (G4).
+Owns the socket, on plain asyncio. Knows nothing of HTTP but that a request is sent, in one piece,
+before its answer is read. That makes "did a byte leave?" a question with an exact answer (G4).
 
-httpx's own timeouts do not bound an attempt: each bounds one operation, and a server that sends a
-byte now and then is never late. Here every operation ends at the attempt's deadline by itself, so
-nobody ever has to cancel a request (httpcore would lose the connection's state).
+A timeout of each operation does not bound an attempt: a server that sends a byte now and then is
+never late. Here every operation ends at the attempt's deadline by itself, so nobody ever has to
+cancel a request.
 """
 
 from __future__ import annotations
@@ -15,11 +14,10 @@ import asyncio
 import select
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import httpcore
 import httpx
 
 ANSWER_BYTES_MAX: Final = 64 * 1024  # Status line, headers and body, as they come off the wire.
@@ -46,7 +44,7 @@ class Attempt:
     late: bool = False  # Was the deadline over when the write returned? A zombie may have sent it.
 
 
-class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
+class Wire(asyncio.Protocol):
     """A connected stream. Bytes that nobody asked for close it, so none is taken for an answer."""
 
     def __init__(self, backend: WireBackend) -> None:
@@ -55,8 +53,7 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._transport: asyncio.Transport
         self._host_verified: str | None = None
         self._poller = select.poll()
-        self._outbox: list[bytes] = []
-        self._received = bytearray()  # Since the last flush: one answer, so it is bounded.
+        self._received = bytearray()  # Since the last request: one answer, so it is bounded.
         self._taken = 0
         self._awaiting = False
         self._ended = False
@@ -95,17 +92,24 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
             self._failure = httpx.ReadError(f"the connection was reset: {exc}")
         self._wake()
 
-    # What httpcore asks for. Its own `timeout` is ignored: the attempt's deadline is nearer.
+    # What is asked of it.
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109
-        """Keep the bytes until the first read."""
-        if buffer:
-            self._outbox.append(buffer)
+    def send(self, data: bytes) -> None:
+        """Give a request to the kernel, and forget the answer to the one before."""
+        self._received.clear()
+        self._taken = 0
+        if self._raw.is_closing():
+            raise httpx.WriteError("the connection was closed by the peer before the request")
+        if self._backend.left_s() <= 0:  # Who stood still since it was allowed may be a zombie.
+            raise httpx.WriteTimeout("the deadline passed before the request was sent")
+        self._awaiting = True
+        self._transport.write(data)
+        if self._raw.is_closing():  # asyncio sends at once: the kernel refused the first byte.
+            raise httpx.WriteError("the connection was closed by the peer before the request")
+        self._backend.note_sent(self._host_verified)
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109
-        """Send what was written, then return bytes as soon as there are any."""
-        if self._outbox:
-            self._flush()
+    async def receive(self) -> bytes:
+        """Return bytes of the answer as soon as there are any, none when the peer has ended it."""
         while self._taken == len(self._received):
             if self._failure is not None:
                 raise self._failure
@@ -114,16 +118,11 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
             if self._ended:
                 return b""
             await self._wait()
-        data = bytes(self._received[self._taken : self._taken + max_bytes])
-        self._taken += len(data)
+        data = bytes(self._received[self._taken :])
+        self._taken = len(self._received)
         return data
 
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109
-    ) -> Wire:
+    async def start_tls(self, ssl_context: ssl.SSLContext, server_hostname: str) -> Wire:
         """Verify the peer and encrypt from now on, or leave nothing open."""
         try:
             async with asyncio.timeout(self._backend.left_s()):
@@ -143,18 +142,11 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._host_verified = server_hostname
         return self
 
-    async def aclose(self) -> None:
-        """Close the socket; it is closed on return."""
-        self.abort()
-        await asyncio.sleep(0)  # asyncio closes the socket in the next turn of the loop.
-
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's signature
-        """Answer httpcore's questions; `is_readable` in the idle state means: do not use."""
-        if info == "is_readable":
-            return not self._quiet()
-        return self._transport.get_extra_info(info)
-
-    # What the transport asks for.
+    def is_quiet(self) -> bool:
+        """Open, nothing unread, and nothing waiting in the kernel: not even the peer's goodbye."""
+        if self._ended or self._raw.is_closing() or self._taken != len(self._received):
+            return False
+        return not self._poller.poll(0)
 
     def rest(self, body_bytes: int | None) -> None:
         """Note the end of a whole answer; keep the connection only if nothing is left over.
@@ -162,8 +154,9 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         `body_bytes` is the answer's declared length. A byte too many would be read as the answer
         to the next request and could be a false "accepted".
         """
-        self._awaiting = False
-        if not self._quiet() or self._raw.get_write_buffer_size() or not self._exact(body_bytes):
+        self._awaiting = False  # What comes from now on closes it.
+        open_still = not self._ended and self._taken == len(self._received)
+        if not open_still or self._raw.get_write_buffer_size() or not self._exact(body_bytes):
             self.abort()
 
     def abort(self) -> None:
@@ -177,27 +170,6 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
             return len(self._received) == end + body_bytes
         one_answer = self._received.find(b"HTTP/1.", end) < 0
         return one_answer and self._received.endswith(b"0\r\n\r\n")
-
-    def _quiet(self) -> bool:
-        """Open, nothing unread, and nothing waiting in the kernel: not even the peer's goodbye."""
-        if self._ended or self._raw.is_closing() or self._taken != len(self._received):
-            return False
-        return not self._poller.poll(0)
-
-    def _flush(self) -> None:
-        data = b"".join(self._outbox)
-        self._outbox.clear()
-        self._received.clear()
-        self._taken = 0
-        if self._raw.is_closing():
-            raise httpx.WriteError("the connection was closed by the peer before the request")
-        if self._backend.left_s() <= 0:  # Who stood still since it was allowed may be a zombie.
-            raise httpx.WriteTimeout("the deadline passed before the request was sent")
-        self._awaiting = True
-        self._transport.write(data)
-        if self._raw.is_closing():  # asyncio sends at once: the kernel refused the first byte.
-            raise httpx.WriteError("the connection was closed by the peer before the request")
-        self._backend.note_sent(self._host_verified)
 
     async def _wait(self) -> None:
         left_s = self._backend.left_s()
@@ -217,7 +189,7 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
             self._waiter.set_result(None)
 
 
-class WireBackend(httpcore.AsyncNetworkBackend):
+class WireBackend:
     """Makes the connections of one slot, and knows the attempt in progress."""
 
     def __init__(self, tls_host: str | None, clock: Callable[[], float]) -> None:
@@ -243,14 +215,7 @@ class WireBackend(httpcore.AsyncNetworkBackend):
         assert self.attempt is not None
         self.attempt.early = early
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109
-        local_address: str | None = None,  # noqa: ARG002
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
-    ) -> Wire:
+    async def connect_tcp(self, host: str, port: int) -> Wire:
         """Resolve, connect and remember the connection."""
         try:
             async with asyncio.timeout(self.left_s()):

@@ -1,7 +1,7 @@
 """`make bench`: what the whole daemon costs an event, beside a loop that only reads.
 
     python -m tests.bench [flat poisoned hot debezium avro] [--events N] [--rounds N] [--seed N]
-    python -m tests.bench --latency [--rate N] [--seconds N]
+    python -m tests.bench --latency [--rate N] [--seconds N] [--rounds N]
     python -m tests.bench --outage [--rate N] [--seconds N]
     python -m tests.bench --cohorts N
     python -m tests.bench --profile [workload]
@@ -82,7 +82,7 @@ def main() -> int:
 def _on_kafka(setup: Setup, chosen: argparse.Namespace) -> int:
     folder, bootstrap = setup.folder, setup.bootstrap
     if chosen.latency:
-        return latency.run(folder, bootstrap, chosen.rate, chosen.seconds or 15)
+        return latency.run(folder, bootstrap, chosen.rate, chosen.seconds or 15, chosen.rounds)
     if chosen.cohorts:
         return cohorts.run(folder, bootstrap, chosen.cohorts)
     if chosen.outage:

@@ -7,11 +7,12 @@ import time
 
 import pytest
 
-from daemon.braze.client import BrazeClient
+from daemon.braze.client import BrazeClient, Endpoint
 from daemon.braze.transport import SlotTransport
 from daemon.braze.wire import Wire, WireBackend
 from daemon.core.verdict import Sent, Verdict
 from tests.support.raw_servers import (
+    KEYS,
     OK,
     Reader,
     Server,
@@ -72,7 +73,7 @@ def test_a_goodbye_that_the_loop_has_not_seen_yet_is_found_in_the_kernel(*, by_r
                 reset(writers[0])
             writers[0].transport.abort()
             writers[0].get_extra_info("socket")._sock.close()  # Now, not in the loop's next turn.
-            assert _wire_of(client).get_extra_info("is_readable")
+            assert not _wire_of(client).is_quiet()
 
             assert (await send(client)).reason == "ok"
             assert server.connections == 2
@@ -102,7 +103,7 @@ def test_a_request_the_kernel_refuses_goes_out_again_on_a_fresh_connection(
             servers.append(server)
             await send(client)
             await gone.wait()
-            monkeypatch.setattr(Wire, "_quiet", lambda _: True)  # Blind to what the kernel knows.
+            monkeypatch.setattr(Wire, "is_quiet", lambda _: True)  # Blind to what the kernel knows.
 
             answer = await send(client)
 
@@ -239,6 +240,33 @@ def test_no_environment_variable_has_a_say(monkeypatch: pytest.MonkeyPatch) -> N
             assert proxy.connections == 0
 
     asyncio.run(scenario())
+
+
+def test_a_proxy_in_the_middle_is_told_the_whole_url_and_who_we_are() -> None:
+    async def behave(reader: Reader, writer: Writer) -> None:
+        for _ in range(2):
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            length = heads[-1].lower().split(b"content-length:")[1].split(b"\r\n")[0]
+            await reader.readexactly(int(length))
+            writer.write(OK)
+
+    async def scenario() -> None:
+        async with serving(behave) as proxy:
+            endpoint = Endpoint(
+                "http://braze.test", "acme", proxy=f"http://me:pw@127.0.0.1:{proxy.port}"
+            )
+            client = BrazeClient(endpoint, lambda: KEYS)
+            assert [(await send(client)).reason for _ in range(2)] == ["ok", "ok"]
+            await client.aclose()
+            assert proxy.connections == 1
+
+    heads: list[bytes] = []
+    asyncio.run(scenario())
+    for head in heads:
+        line, *headers = head.split(b"\r\n")
+        assert line == b"POST http://braze.test/partners/acme/cohorts/users HTTP/1.1"
+        assert b"Host: braze.test" in headers
+        assert b"Proxy-Authorization: Basic bWU6cHc=" in headers
 
 
 @pytest.mark.parametrize(("stood_still_s", "late"), [(0.0, False), (60.0, True)])

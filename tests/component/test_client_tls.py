@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from daemon.braze.client import BrazeClient, Endpoint
-from daemon.braze.transport import tls_context
+from daemon.braze.route import tls_context
 from daemon.core.verdict import Answer, Sent, Verdict
 from tests.support.certificates import Authority, Certificate, self_signed
 from tests.support.raw_servers import (

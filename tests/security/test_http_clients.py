@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import re
 import shutil
 import ssl
@@ -13,7 +14,8 @@ import httpx
 import pytest
 
 from daemon.braze.client import BrazeClient, Endpoint
-from daemon.braze.transport import SlotTransport, tls_context
+from daemon.braze.route import Route, tls_context
+from daemon.braze.transport import SlotTransport
 from daemon.config.kafka_properties import read_properties, vet_properties
 from daemon.config.keys import paths_of
 from daemon.config.settings import Settings
@@ -28,13 +30,14 @@ MODULES = sorted((ROOT / "daemon").rglob("*.py"))
 CLIENTS = {
     "daemon/registry/client.py": {"httpx.Client"},
     "daemon/tools/top/status.py": {"httpx.Client"},
-    "daemon/braze/transport.py": {"httpcore.AsyncConnectionPool", "httpcore.AsyncHTTPProxy"},
+    "daemon/braze/http1.py": {"h11.Connection"},
+    "daemon/tools/simulator/connection.py": {"h11.Connection"},  # A server.
     "daemon/tools/demo/status_page.py": {"http.client.HTTPConnection"},  # 127.0.0.1 only.
 }
 _CLIENT = re.compile(
     r"httpx\.(Client|AsyncClient|get|post|put|patch|delete|head|options|request|stream|"
     r"HTTPTransport|AsyncHTTPTransport)"
-    r"|httpcore\.\w*(Pool|Proxy)|http\.client\.HTTPS?Connection|urllib\.request\.\w+|urlopen"
+    r"|httpcore\.\w+|h11\.Connection|http\.client\.HTTPS?Connection|urllib\.request\.\w+|urlopen"
     r"|requests\.\w+|aiohttp\.\w+|urllib3\.\w+|websockets?\.\w+"
 )
 _UNVERIFIED = re.compile(
@@ -92,13 +95,44 @@ def test_the_connection_to_braze_is_verified(authority: Authority, own: bool) ->
     _check(tls_context(str(authority.file) if own else None))
 
 
-@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "https://127.0.0.1:9"])
-def test_the_connection_through_a_proxy_is_verified_on_both_legs(proxy: str) -> None:
-    made: Any = SlotTransport("https://braze.test", proxy=proxy)._make_connection()
+class _Hop:
+    """A wire that notes by what, and as whom, its peers would be verified."""
 
-    _check(made._ssl_context)
-    if proxy.startswith("https:"):
-        _check(made._connection._ssl_context)
+    def __init__(self) -> None:
+        self.verified: list[tuple[str, ssl.SSLContext]] = []
+
+    async def connect_tcp(self, host: str, port: int) -> _Hop:
+        return self
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> _Hop:
+        self.verified.append((host, context))
+        return self
+
+    def send(self, data: bytes) -> None:
+        assert data.startswith(b"CONNECT braze.test:443 ")
+
+    async def receive(self) -> bytes:
+        return b"HTTP/1.1 200 Go on\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "verified"),
+    [
+        (None, ["braze.test"]),
+        ("http://proxy.test:9", ["braze.test"]),
+        ("https://proxy.test:9", ["proxy.test", "braze.test"]),
+    ],
+)
+def test_the_connection_to_braze_is_verified_on_every_leg(
+    proxy: str | None, verified: list[str]
+) -> None:
+    hop: Any = _Hop()
+
+    asyncio.run(Route("https://braze.test", proxy=proxy).connect(hop))
+
+    assert [host for host, _ in hop.verified] == verified
+    for _, context in hop.verified:
+        _check(context)
 
 
 def test_the_client_to_braze_is_a_bare_transport_that_can_follow_nothing() -> None:
@@ -143,7 +177,7 @@ def test_proxies_of_the_environment_are_in_no_client(monkeypatch: pytest.MonkeyP
     for client in clients:
         assert all(transport is None for transport in client._mounts.values())
         client.close()
-    assert SlotTransport("https://braze.test")._proxy is None
+    assert SlotTransport("https://braze.test")._route.proxy is None
 
 
 # --- no setting turns it off ---------------------------------------------------------------------

@@ -32,12 +32,27 @@ def shape(polled: list[Polled]) -> list[tuple[Partition, list[int]]]:
     return [(run.partition, [record.offset() for record in run.records]) for run in runs]
 
 
-def test_runs_are_cut_where_the_partition_changes() -> None:
-    messages = records(A, 0, 1) + records(B, 0) + records(OTHER, 5) + records(A, 2)
+def test_a_poll_has_one_run_of_each_partition() -> None:
+    messages = records(A, 0, 1) + records(B, 0) + records(A, 2) + records(B, 4) + records(A, 5)
 
     polled = reading().take(messages, EventLog())
 
-    assert shape(polled) == [(A, [0, 1]), (B, [0]), (OTHER, [5]), (A, [2])]
+    assert shape(polled) == [(A, [0, 1, 2, 5]), (B, [0, 4])]
+
+
+def test_an_end_behind_which_more_has_come_cuts_no_run() -> None:
+    read = reading()
+    ends = [failed(A, KafkaError._PARTITION_EOF, offset) for offset in (2, 3, 7)]
+    messages = [*records(A, 0, 1), ends[0], *records(B, 0), *records(A, 2), ends[1]]
+
+    polled = read.take([*messages, *records(A, 3, 4), ends[2], *records(A, 7)], EventLog())
+
+    assert shape([each for each in polled if isinstance(each, Run)]) == [
+        (A, [0, 1, 2, 3, 4, 7]),
+        (B, [0]),
+    ]
+    assert [each for each in polled if not isinstance(each, Run)] == [EndOfPartition(A, 7)]
+    assert read.position(A) == 8
 
 
 def test_topics_that_meet_on_one_number_are_cut_apart() -> None:
@@ -106,7 +121,7 @@ def test_the_end_of_the_log_moves_the_position_past_control_records() -> None:
 def test_a_fault_stands_between_the_runs_it_came_between() -> None:
     fault = failed(A, KafkaError._AUTO_OFFSET_RESET, 7)
 
-    polled = reading().take([*records(B, 0), fault, *records(B, 1)], EventLog())
+    polled = reading().take([*records(A, 0), fault, *records(A, 1)], EventLog())
 
     assert [type(entry) for entry in polled] == [Run, PartitionFault, Run]
     assert isinstance(polled[1], PartitionFault)
