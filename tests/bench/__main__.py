@@ -1,11 +1,11 @@
 """`make bench`: what the whole daemon costs an event, beside a loop that only reads.
 
-    python -m tests.bench [flat poisoned hot debezium] [--events N] [--rounds N] [--seed N]
+    python -m tests.bench [flat poisoned hot debezium avro] [--events N] [--rounds N] [--seed N]
     python -m tests.bench --latency [--rate N] [--seconds N]
     python -m tests.bench --outage [--rate N] [--seconds N]
     python -m tests.bench --cohorts N
     python -m tests.bench --profile [workload]
-    python -m tests.bench --plan [flat hot debezium] [--events N]
+    python -m tests.bench --plan [flat hot debezium avro] [--events N]
     python -m tests.bench --packing
 
 Exit code 1 when a final state at the simulator was not the fold of the log, or a promise of the
@@ -22,11 +22,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.bench import cohorts, latency, outage, packing, planned, profiled
+from tests.bench.avro_events import SCHEMA_ID, schema
 from tests.bench.daemon_run import QUOTA, Setup, drain, start_cost
 from tests.bench.logs import PARTITIONS, Log, kafka, new_topic, write_log
 from tests.bench.measured import Measured, Usage, warm_up
 from tests.bench.table import HEAD, Result, Round, machine, save, show
 from tests.bench.workloads import WORKLOADS
+from tests.support.registry import Serving, SmallRegistry
 
 # How a daemon meets a log: as a new group, whose barrier gathers all of it before anything leaves;
 # or as one that was stopped cleanly at its beginning.
@@ -64,7 +66,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cohortd-bench-") as name:
         folder = Path(name)
         warm_up(folder)
-        with kafka(folder) as bootstrap:
+        registry = SmallRegistry()
+        registry.add(SCHEMA_ID, schema())
+        with kafka(folder) as bootstrap, Serving(registry):
             if chosen.latency:
                 return latency.run(folder, bootstrap, chosen.rate, chosen.seconds or 15)
             if chosen.cohorts:
@@ -72,24 +76,28 @@ def main() -> int:
             if chosen.outage:
                 return outage.run(folder, bootstrap, chosen.rate, chosen.seconds or 1_800)
             if chosen.plan:
-                setup = Setup(folder, bootstrap, "", {}, requests_per_hour=chosen.requests_per_hour)
+                setup = _setup(folder, bootstrap, registry.url, chosen)
                 names = chosen.workloads or list(WORKLOADS)
                 return planned.run(setup, names, chosen.events, chosen.seed)
-            return _drain_all(folder, bootstrap, chosen)
+            return _drain_all(_setup(folder, bootstrap, registry.url, chosen), chosen)
 
 
-def _drain_all(folder: Path, bootstrap: str, chosen: argparse.Namespace) -> int:
-    results: list[Result] = []
-    names = chosen.workloads or (["flat"] if chosen.profile else list(WORKLOADS))
-    print(*(f"{key}: {value}" for key, value in machine().items()), sep=", ")
-    setup = Setup(
+def _setup(folder: Path, bootstrap: str, registry: str, chosen: argparse.Namespace) -> Setup:
+    return Setup(
         folder,
         bootstrap,
         "",
         {},
         max_changes=chosen.max_changes,
         requests_per_hour=chosen.requests_per_hour,
+        registry_url=registry,
     )
+
+
+def _drain_all(setup: Setup, chosen: argparse.Namespace) -> int:
+    results: list[Result] = []
+    names = chosen.workloads or (["flat"] if chosen.profile else list(WORKLOADS))
+    print(*(f"{key}: {value}" for key, value in machine().items()), sep=", ")
     start_cost(setup)  # Compiles what the commands import late, and wakes the broker's parts.
     if not chosen.profile:
         bare_start, daemon_start = _start_costs(setup, chosen.rounds)
@@ -97,7 +105,7 @@ def _drain_all(folder: Path, bootstrap: str, chosen: argparse.Namespace) -> int:
         print(f"{daemon_start.cpu_s:.2f} the daemon, {daemon_start.peak_mb:.0f} MB", flush=True)
     for name in names:
         workload = WORKLOADS[name]
-        log = write_log(bootstrap, workload, chosen.events or workload.events, chosen.seed)
+        log = write_log(setup.bootstrap, workload, chosen.events or workload.events, chosen.seed)
         print(f"{name}: {log.records} records, {log.members_in_all} members", flush=True)
         own = replace(setup, input=workload.input(log.topic))
         if chosen.profile:
@@ -137,7 +145,7 @@ def _median(usages: list[Usage]) -> Usage:
 def _round(setup: Setup, log: Log) -> Round:
     members = log.members_in_all
     bare = _consume(setup, "count", log.topic, log.records, members)
-    decode = _consume(setup, log.workload.format, log.topic, log.records, members)
+    decode = _consume(setup, log.workload.decoding, log.topic, log.records, members)
     daemons = {name: drain(setup, log, resume=resume) for name, resume in DAEMONS.items()}
     return Round(bare, decode, daemons)
 

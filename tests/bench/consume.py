@@ -1,6 +1,6 @@
 """The measure: a child process that drains a topic and does nothing else, or only decodes.
 
-`python -m tests.bench.consume count|native|debezium BOOTSTRAP TOPIC PARTITIONS RECORDS MEMBERS`
+`python -m tests.bench.consume count|native|debezium|avro BOOTSTRAP TOPIC PARTITIONS RECORDS USERS`
 
 It imports nothing of the daemon. What it is asked to find it must find, or it fails: a bare loop
 that reads less than the whole log would flatter everybody else.
@@ -91,12 +91,36 @@ def debezium_into(folded: dict[str, dict[str, bool]]) -> Take:
     return take
 
 
+def avro_into(folded: dict[str, dict[str, bool]]) -> Take:
+    """Return what a shortest consumer does with native events in Avro."""
+    import io  # noqa: PLC0415
+
+    import fastavro  # noqa: PLC0415
+
+    from tests.bench.avro_events import FRAME, schema  # noqa: PLC0415
+
+    parsed = fastavro.parse_schema(schema())
+
+    def take(messages: Iterable[Message]) -> None:
+        for message in messages:
+            value = message.value() or b""
+            assert value.startswith(FRAME)
+            event: Any = fastavro.schemaless_reader(io.BytesIO(value[len(FRAME) :]), parsed, None)
+            members = folded.get(event["cohort_id"])
+            if members is None:
+                members = folded[event["cohort_id"]] = {}
+            members[event["external_id"]] = event["op"] == "add"
+
+    return take
+
+
+INTO = {"native": native_into, "debezium": debezium_into, "avro": avro_into}
+
+
 def main(mode: str, bootstrap: str, topic: str, *counts: str) -> None:
     partitions, records, members = map(int, counts)
     folded: dict[str, dict[str, bool]] = {}
-    take: Take | None = None
-    if mode != "count":
-        take = native_into(folded) if mode == "native" else debezium_into(folded)
+    take = None if mode == "count" else INTO[mode](folded)
     drain(bootstrap, topic, partitions, records, take)
     found = sum(sum(words.values()) for words in folded.values())
     assert mode == "count" or found == members, (found, members)

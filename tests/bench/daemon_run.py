@@ -96,6 +96,7 @@ class Setup:
     names_topic: str | None = None
     requests_per_hour: int = QUOTA
     reserve: float = 0.0
+    registry_url: str | None = None  # For logs in Avro.
 
     @property
     def topic(self) -> str:
@@ -117,7 +118,10 @@ def _document(setup: Setup, group: str) -> dict[str, Any]:
     if setup.max_changes is not None:
         window["max_changes"] = setup.max_changes
     memory = {} if setup.pending_max is None else {"max_pending_changes": setup.pending_max}
+    is_avro = setup.input.get("encoding") == "avro"
+    registry = {"schema_registry": {"url": setup.registry_url}} if is_avro else {}
     return {
+        **registry,
         "memory": memory,
         "cohorts": {"names_topic": setup.names_topic},
         "kafka": {"bootstrap_servers": setup.bootstrap, "group_id": group},

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from tests.bench.avro_events import writer
+
 COHORTS = 50
 IDS_OF_A_REQUEST = 1_000
 
@@ -56,6 +58,12 @@ class Workload:
     format: str
     events: int
     write: Callable[[int, random.Random, Fold], Iterator[Record]]
+    encoding: str = "json"
+
+    @property
+    def decoding(self) -> str:
+        """What the shortest consumer has to do with it; see `consume`."""
+        return self.format if self.encoding == "json" else self.encoding
 
     def records(self, events: int, seed: int, fold: Fold) -> Iterator[Record]:
         """Yield exactly so many records, tombstones included, folding each as it is yielded."""
@@ -65,6 +73,8 @@ class Workload:
     def input(self, topic: str) -> dict[str, object]:
         """Return the daemon's `inputs` entry for such a log."""
         entry: dict[str, object] = {"topic": topic, "format": self.format}
+        if self.encoding != "json":
+            entry["encoding"] = self.encoding
         if self.format == "debezium":
             entry["mapping"] = {
                 "cohort_id": {"column": "cohort_id"},
@@ -96,8 +106,10 @@ def native(cohort: str, user: str, occurred_at_ms: int, *, add: bool) -> Record:
     return f"{cohort}|{user}".encode(), value.encode()
 
 
-def _flat(events: int, chance: random.Random, fold: Fold) -> Iterator[Record]:
-    """Write about mostly distinct users, of whom a few leave again."""
+def _mostly_distinct(
+    events: int, chance: random.Random, fold: Fold
+) -> Iterator[tuple[str, str, int, bool]]:
+    """Yield changes of mostly distinct users, of whom a few leave again."""
     named: list[tuple[str, str]] = []
     for at, cohort in zip(range(events), _skewed(chance), strict=False):
         if named and chance.random() < SEEN_AGAIN:
@@ -107,7 +119,19 @@ def _flat(events: int, chance: random.Random, fold: Fold) -> Iterator[Record]:
             pair, add = (cohort, _user(chance)), True
             named.append(pair)
         fold.put(*pair, add=add)
-        yield native(*pair, _T0_MS + at, add=add)
+        yield *pair, _T0_MS + at, add
+
+
+def _flat(events: int, chance: random.Random, fold: Fold) -> Iterator[Record]:
+    for cohort, user, at_ms, add in _mostly_distinct(events, chance, fold):
+        yield native(cohort, user, at_ms, add=add)
+
+
+def _avro(events: int, chance: random.Random, fold: Fold) -> Iterator[Record]:
+    """Write what the flat log says, in Avro by a schema of nine fields."""
+    write = writer()
+    for cohort, user, at_ms, add in _mostly_distinct(events, chance, fold):
+        yield f"{cohort}|{user}".encode(), write(cohort, user, at_ms, add)
 
 
 def _poisoned(events: int, chance: random.Random, fold: Fold) -> Iterator[Record]:
@@ -180,5 +204,6 @@ WORKLOADS = {
         Workload("poisoned", "native", 500_000, _poisoned),
         Workload("hot", "native", 500_000, _hot),
         Workload("debezium", "debezium", 150_000, _debezium),
+        Workload("avro", "native", 500_000, _avro, encoding="avro"),
     )
 }
