@@ -16,6 +16,7 @@ from daemon.formats.json_limits import check_size
 from daemon.kafka.records import Reason
 
 _FRAME: Final = struct.Struct(">BI")
+FRAME_BYTES: Final = _FRAME.size
 
 
 class Framed(NamedTuple):

@@ -30,15 +30,15 @@ def proven_reader(
 
     What reads raises `DamagedError` where it can't be done.
     """
-    theirs = lax_reader(parsed)
     try:
         node = tree(parsed, names)
-        ours = whole_reader(node)
-        if all(repr(ours(body)) == repr(theirs(body)) for body in samples(node, _SAMPLES)):
-            return ours, node
-    except Exception:  # noqa: BLE001, S110  Whatever it is, they do not say the same.
-        pass
-    return lax_reader(_without_decimals(parsed)), None
+        ours, theirs = whole_reader(node), lax_reader(parsed)
+        said = [(repr(ours(body)), repr(theirs(body))) for body in samples(node, _SAMPLES)]
+    except Exception:  # noqa: BLE001  Whatever it is, they do not say the same.
+        return lax_reader(_without_decimals(parsed)), None
+    if any(first != second for first, second in said):
+        return lax_reader(_without_decimals(parsed)), None
+    return ours, node
 
 
 def lax_reader(parsed: Any) -> ReadWhole:  # noqa: ANN401

@@ -1,7 +1,7 @@
 """Records made up from a schema, in bytes: what two readers are held against each other by.
 
 They are as a writer may write them, without the specification's rarest ways: no block says how long
-it is, and no number is longer than it must be. The same schema gives the same records.
+it is, and no number is longer than it must be. The same schema and seed give the same records.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _WHOLE: Final = (0, 1, -1, 7, 63, -64, 64, 8_191, 2**31 - 1, -(2**31))
 _LARGE: Final = (*_WHOLE, 1_764_000_000_000, 1_764_000_000_000_000_000, 2**63 - 1, -(2**63))
 
 
-def samples(node: Node, count: int) -> Iterator[bytes]:
+def samples(node: Node, count: int, seed: int = 1) -> Iterator[bytes]:
     """Yield so many bodies of this schema."""
-    chance = random.Random(1)  # noqa: S311  It is to be the same each time.
+    chance = random.Random(seed)  # noqa: S311  It is to be the same each time.
     for _ in range(count):
         out = bytearray()
         _Writer(chance, out).write(node)
