@@ -5,12 +5,10 @@ Source: Confluent's wire format: a zero byte, the schema's id in four bytes, the
 
 from __future__ import annotations
 
-import io
 import struct
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
-import fastavro
-
+from daemon.formats.avro_binary import DamagedError
 from daemon.formats.avro_schema import WriterSchema
 from daemon.formats.changes import RejectError
 from daemon.formats.codec import JsonCodec, Tree
@@ -18,6 +16,7 @@ from daemon.formats.json_limits import check_size
 from daemon.kafka.records import Reason
 
 _FRAME: Final = struct.Struct(">BI")
+FRAME_BYTES: Final = _FRAME.size
 
 
 class Framed(NamedTuple):
@@ -58,15 +57,11 @@ class AvroCodec:
         """See `Codec`. Raise `HoldError` too, where the schema is not known yet."""
         framed = unframe(data, place)
         schema = self._schemas.get(framed.schema_id)
-        body = _Exactly(framed.body)
         try:
-            value: Any = fastavro.schemaless_reader(body, schema.parsed, None)
-        except Exception as error:  # noqa: BLE001  Of fastavro, whatever it may be: bad bytes.
-            detail = f"{place} can't be read by schema {framed.schema_id} ({type(error).__name__})"
+            value = schema.read(framed.body)
+        except DamagedError as error:
+            detail = f"{place} can't be read by schema {framed.schema_id}: {error}"
             raise RejectError(Reason.INVALID_AVRO, detail) from None
-        if body.tell() != len(framed.body):
-            detail = f"{place} goes on behind what schema {framed.schema_id} describes"
-            raise RejectError(Reason.INVALID_AVRO, detail)
         return Tree(value, schema.types)
 
 
@@ -82,15 +77,3 @@ class FramedJsonCodec:
     def open(self, data: bytes, place: str) -> Tree:
         """See `Codec`."""
         return self._json.open(unframe(data, place).body, place)
-
-
-class _Exactly(io.BytesIO):
-    """Gives as many bytes as are asked for, or none: fastavro takes fewer for a shorter value."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0:
-            raise EOFError
-        data = super().read(size)
-        if len(data) != size:
-            raise EOFError
-        return data

@@ -14,6 +14,9 @@ from typing import Any, Final
 import fastavro
 import orjson
 
+from daemon.formats.avro_proof import proven_reader
+from daemon.formats.avro_reader import ReadWhole
+from daemon.formats.avro_types import Node
 from daemon.formats.changes import RejectError
 from daemon.formats.json_limits import check_limits
 from daemon.formats.logical import Logical, Path
@@ -74,7 +77,8 @@ class AvroTypes:
 class WriterSchema:
     """A schema that is fit to decode by."""
 
-    parsed: Any  # As fastavro takes it.
+    read: ReadWhole  # A body to its value. Raises `DamagedError` where it can't be.
+    node: Node | None  # None where only fastavro reads it.
     types: AvroTypes
 
 
@@ -103,7 +107,7 @@ def read_schema(text: str, references: Sequence[str] = ()) -> WriterSchema:
         raise
     except Exception as error:  # noqa: BLE001  Of fastavro, whatever it may be: the schema is bad.
         raise _refused(f"it can't be parsed ({type(error).__name__})") from None
-    return WriterSchema(parsed, AvroTypes(schema, names))
+    return WriterSchema(*proven_reader(parsed, known), AvroTypes(schema, names))
 
 
 def _json(text: str) -> Any:  # noqa: ANN401

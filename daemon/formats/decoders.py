@@ -8,7 +8,10 @@ import msgspec
 
 from daemon.config.inputs import Encoding, InputSettings
 from daemon.formats.avro import AvroCodec, FramedJsonCodec, Schemas
+from daemon.formats.avro_native import NativeLoops
+from daemon.formats.avro_path import AvroPath, WriteLoop
 from daemon.formats.change_event import JsonOpener, Opener, TreeOpener
+from daemon.formats.changes import Reader
 from daemon.formats.codec import TEXT, Codec, JsonCodec
 from daemon.formats.debezium import DebeziumReader, EveryReader
 from daemon.formats.debezium_path import RowPath
@@ -45,7 +48,8 @@ def compile_input(
         return _compile_debezium(settings, selection, codec, keys)
     reader = NativeReader(settings.match_on, codec)
     if codec is not None:
-        return Decoder(reader, None, selection)
+        in_avro = _avro_path(settings, schemas, reader, NativeLoops(settings.match_on))
+        return Decoder(reader, in_avro, selection)
     fast = NativePath(
         decode=msgspec.json.Decoder(Event).decode,
         identify=other_identifier(settings.match_on),
@@ -71,6 +75,15 @@ def _compile_debezium(
         return Decoder(EveryReader(readers), None, selection)
     rows = None if codec else compile_rows(settings.mapping[0], settings.match_on, wrappings[0])
     return Decoder(readers[0], None if rows is None else RowPath(rows), selection)
+
+
+def _avro_path(
+    settings: InputSettings, schemas: Schemas | None, reader: Reader, write: WriteLoop
+) -> AvroPath | None:
+    if settings.encoding != "avro":
+        return None
+    assert schemas is not None, "whoever reads Avro brings the schemas"
+    return AvroPath(schemas, write, reader)
 
 
 def _codec(encoding: Encoding, schemas: Schemas | None) -> Codec | None:

@@ -17,6 +17,8 @@ MODULES = sorted((ROOT / "daemon").rglob("*.py"))
 
 # What bandit finds and somebody has judged: file, rule and how often, with why it is no weakness.
 JUDGED = {
+    ("daemon/formats/avro_running.py", "B102"): 1,  # Source that the daemon made; see `EXECUTED`.
+    ("daemon/formats/avro_samples.py", "B311"): 1,  # Made-up records: repeatable on purpose.
     ("daemon/config/kafka_properties.py", "B105"): 1,  # The name of a property.
     ("daemon/config/sections.py", "B104"): 1,  # The admin port: probes come from outside.
     ("daemon/tools/demo/child.py", "B404"): 1,  # The demo starts our own daemon,
@@ -34,6 +36,8 @@ BANNED_CALLS = {
     *("faulthandler.enable", "faulthandler.register", "traceback.print_exc"),
     *("hashlib.md5", "hashlib.sha1", "random.seed"),
 }
+# The one place that runs made source. What may become source: `unit/test_avro_source.py`.
+EXECUTED = ("daemon/formats/avro_running.py", "exec")
 BANNED_IMPORTS = {"pickle", "marshal", "shelve", "dill", "telnetlib", "ftplib", "xml", "cgi"}
 BANNED_ARGUMENTS = {("verify", False), ("shell", True), ("trust_env", True)}
 BANNED_ARGUMENTS |= {("follow_redirects", True), ("show_locals", True), ("allow_redirects", True)}
@@ -43,6 +47,10 @@ BODIES = {"body", "encoded", "credentials", "headers", "secret", "password", "re
 
 def _where(path: Path, node: ast.expr | ast.stmt) -> str:
     return f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)[:80]}"
+
+
+def _file(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def _calls() -> Iterator[tuple[Path, ast.Call]]:
@@ -90,7 +98,9 @@ def test_nothing_runs_python_without_assertions() -> None:
 
 
 def test_no_call_runs_what_it_is_given_or_trusts_whom_it_meets() -> None:
-    named = [_where(p, call) for p, call in _calls() if ast.unparse(call.func) in BANNED_CALLS]
+    banned = [(p, call) for p, call in _calls() if ast.unparse(call.func) in BANNED_CALLS]
+    judged = [(p, c) for p, c in banned if (_file(p), ast.unparse(c.func)) == EXECUTED]
+    named = [_where(path, call) for path, call in banned if (path, call) not in judged]
     told = [
         _where(path, call)
         for path, call in _calls()
@@ -99,6 +109,7 @@ def test_no_call_runs_what_it_is_given_or_trusts_whom_it_meets() -> None:
     ]
 
     assert named == []
+    assert len(judged) == 1
     assert told == []
 
 

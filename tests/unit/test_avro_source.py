@@ -1,0 +1,199 @@
+"""Source made for a schema: bounded, of numbers and our own names, and used where it helps."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any
+
+import pytest
+
+from daemon.formats import avro_native, avro_path, avro_running
+from daemon.formats.avro_source import LINES_MAX, Source
+from daemon.formats.avro_types import Field, Node, Plain, Record, Repeated
+from daemon.formats.avro_wanted import UnfitError
+from daemon.formats.decode import Decoder, Gathered
+from daemon.formats.selection import ALL
+from daemon.kafka.records import Reason
+from tests.support.avro import avro, framed, written
+from tests.support.corpus import FakeRecord, run_of_records
+from tests.support.rows import outcome, read
+
+OP = {"type": "enum", "name": "Op", "symbols": ["add", "remove"]}
+EVENT: dict[str, Any] = {
+    "type": "record",
+    "name": "Event",
+    "fields": [
+        {"name": "cohort_id", "type": "string"},
+        {"name": "op", "type": OP},
+        {"name": "external_id", "type": ["null", "string"]},
+        {"name": "at", "type": "long"},
+        {"name": "note", "type": "string"},
+    ],
+}
+VALUE = {"cohort_id": "vip", "op": "add", "external_id": "u1", "at": 1_764_000_000_000, "note": "x"}
+HOSTILE = '"]\nraise SystemExit #'
+
+
+def taken(decoder: Decoder, *values: bytes | None) -> int:
+    """Return how many of the records the fast path takes."""
+    assert decoder._fast is not None
+    run = run_of_records([FakeRecord(value, _offset=at) for at, value in enumerate(values)])
+    return decoder._fast.take(run, 0, Gathered(), ALL)
+
+
+def grown(fields: list[dict[str, Any]]) -> dict[str, Any]:
+    return {**EVENT, "fields": [*EVENT["fields"], *fields]}
+
+
+def test_good_events_are_taken_and_the_first_doubtful_one_ends_it() -> None:
+    decoder = avro({1: json.dumps(EVENT)})
+    good = written(EVENT, VALUE)
+
+    assert taken(decoder, good, good, good) == 3
+    assert taken(decoder, good, good[:-1], good) == 1
+    assert taken(decoder, good, None) == 1
+
+
+def test_records_of_two_schemas_are_taken_in_their_order() -> None:
+    newer = grown([{"name": "more", "type": ["null", "string"], "default": None}])
+    decoder = avro({1: json.dumps(EVENT), 2: json.dumps(newer)})
+    first, last = written(EVENT, VALUE), written(newer, VALUE | {"op": "remove", "more": "x"}, 2)
+
+    assert taken(decoder, first, last, last, first, last) == 5
+    run = [FakeRecord(value, _offset=at) for at, value in enumerate((first, last))]
+    assert outcome(decoder.decode(run_of_records(run))) == {"vip": {"u1": False}}
+
+
+@pytest.mark.parametrize(
+    ("change", "how"),
+    [
+        ({"note": "x" * 63}, "the longest text of one byte"),
+        ({"note": "x" * 64}, "a text whose length takes two bytes"),
+        ({"note": "ünï"}, "a text that is not ASCII"),
+        ({"external_id": "ü" * 100}, "a long id"),
+        ({"at": 0}, "a small number where the first was large"),
+        ({"at": -(2**63)}, "the longest number"),
+    ],
+)
+def test_what_differs_from_the_first_record_is_taken_too(change: dict[str, Any], how: str) -> None:
+    decoder = avro({1: json.dumps(EVENT)})
+    other = written(EVENT, VALUE | change)
+
+    assert taken(decoder, written(EVENT, VALUE), other) == 2, how
+    assert outcome(read(decoder, other)) == {"vip": {change.get("external_id", "u1"): True}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x06vip\x00\x02\x04u1\x00\x04ab",  # At the end a text of one byte more than there is,
+        b"\x06vip\x00\x02\x04u1\x00\x02\xff",  # one that is not UTF-8, which nobody reads,
+        b"\x06vip\x01\x02\x04u1\x00\x02x",  # a place of -1 in the enum,
+        b"\x06vip\x04\x02\x04u1\x00\x02x",  # one of 2,
+        b"\x06vip\x00\x04\x04u1\x00\x02x",  # of 2 in the union,
+        b"\x06vip\x00\x02\x05u1\x00\x02x",  # a length below zero,
+        b"\x06vip\x00\x02\x04u1" + b"\xff" * 10 + b"\x00\x02x",  # and a number of eleven bytes.
+    ],
+)
+def test_what_is_damaged_is_never_taken(body: bytes) -> None:
+    decoder = avro({1: json.dumps(EVENT)})
+    damaged = framed(1, body[:-1] if body.endswith(b"ab") else body)
+
+    assert taken(decoder, written(EVENT, VALUE), damaged) == 1
+    assert outcome(read(decoder, damaged)) is Reason.INVALID_AVRO
+
+
+def test_no_text_of_a_schema_becomes_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    original = avro_running.compiled
+
+    def keeping(name: str, lines: list[str], given: dict[str, Any]) -> Any:  # noqa: ANN401
+        made.append("\n".join(lines))
+        return original(name, lines, given)
+
+    monkeypatch.setattr(avro_native, "compiled", keeping)
+    names = [HOSTILE, "b[0]", "import os", "__import__", "x; exit()", "cohort_id'"]
+    fields: list[dict[str, Any]] = [{"name": name, "type": "string"} for name in names]
+    inner = {"type": "record", "name": "In", "fields": fields}
+    schema = grown([*fields, {"name": "in", "type": ["null", inner]}])
+    value = VALUE | dict.fromkeys(names, HOSTILE) | {"in": dict.fromkeys(names, "x")}
+
+    plain, hostile = avro({1: json.dumps(EVENT)}), avro({1: json.dumps(schema)})
+
+    assert taken(plain, written(EVENT, VALUE)) == 1
+    assert taken(hostile, written(schema, value)) == 1
+    seen = [{node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+            for text in made]  # fmt: skip
+    numbered = {f"{letter}{number}" for letter in "qe" for number in range(40)}
+    assert seen[1] - numbered == seen[0] - numbered
+    constants = [node.value for node in ast.walk(ast.parse(made[1]))
+                 if isinstance(node, ast.Constant)]  # fmt: skip
+    assert {each for each in constants if isinstance(each, str)} == {"add", "remove"}
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        Record(tuple(Field(f"f{at}", Plain("string")) for at in range(LINES_MAX))),
+        Repeated(Repeated(Repeated(Repeated(Repeated(Repeated(Repeated(Repeated(Repeated(
+            Plain("int"), False), False), False), False), False), False), False), False), False),
+    ],
+    ids=["too many fields", "too many loops"],
+)  # fmt: skip
+def test_source_is_bounded(node: Node) -> None:
+    source = Source(indent=1)
+
+    with pytest.raises(UnfitError):
+        source.take(node, None, None)
+
+    assert len(source.lines) <= LINES_MAX
+
+
+def test_a_schema_that_is_too_large_is_read_slowly() -> None:
+    many: list[dict[str, Any]] = [{"name": f"f{at}", "type": "string"} for at in range(600)]
+    schema = grown(many)
+    value = written(schema, VALUE | {each["name"]: "x" for each in many})
+    decoder = avro({1: json.dumps(schema)})
+
+    assert taken(decoder, value) == 0
+    assert outcome(read(decoder, value)) == {"vip": {"u1": True}}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "long",  # A number is no external id,
+        {"type": "array", "items": "string"},
+        "bytes",
+    ],
+)
+def test_a_wanted_field_of_another_type_is_left_to_the_slow_path(kind: object) -> None:
+    fields = [each for each in EVENT["fields"] if each["name"] != "external_id"]
+    schema = {**EVENT, "fields": [*fields, {"name": "external_id", "type": kind}]}
+    value = {"long": 7, "bytes": b"u1"}.get(str(kind), ["u1"])
+    decoder = avro({1: json.dumps(schema)})
+
+    assert taken(decoder, written(schema, VALUE | {"external_id": value})) == 0
+
+
+def test_a_loop_that_differs_from_the_slow_reader_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good = written(EVENT, VALUE)
+    monkeypatch.setattr(avro_native, "_TAIL", avro_native._TAIL.replace('== "add"', '!= "add"'))
+    decoder = avro({1: json.dumps(EVENT)})
+
+    assert taken(decoder, good) == 0
+    assert outcome(read(decoder, good)) == {"vip": {"u1": True}}
+
+
+def test_a_bounded_number_of_loops_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(avro_path, "_LOOPS_MAX", 2)
+    decoder = avro({number: json.dumps(EVENT) for number in range(1, 8)})
+
+    for number in range(1, 8):
+        assert taken(decoder, written(EVENT, VALUE, number)) == 1
+
+    assert isinstance(decoder._fast, avro_path.AvroPath)
+    assert len(decoder._fast._known) <= 2
