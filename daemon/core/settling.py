@@ -26,9 +26,7 @@ class Settling:
             return
         self._settled_at_s.pop(cohort, None)
         found = {
-            member: (add, until_s)
-            for member, (add, until_s) in self._listed.pop(cohort, {}).items()
-            if until_s > now_s
+            member: word for member, word in self._listed.pop(cohort, {}).items() if word[1] > now_s
         }
         for entry in listed:
             # One pair for all that say the same: a pair for each member would cost as much as it.

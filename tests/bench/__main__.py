@@ -1,8 +1,10 @@
 """`make bench`: what the whole daemon costs an event, beside a loop that only reads.
 
     python -m tests.bench [flat poisoned hot debezium avro] [--events N] [--rounds N] [--seed N]
+    python -m tests.bench --compare tests/bench/base.json | --save-base
     python -m tests.bench --latency [--rate N] [--seconds N] [--rounds N]
     python -m tests.bench --outage [--rate N] [--seconds N]
+    python -m tests.bench --soak [--rate N] [--seconds N]
     python -m tests.bench --cohorts N
     python -m tests.bench --profile [workload]
     python -m tests.bench --plan [flat hot debezium avro] [--events N]
@@ -11,7 +13,8 @@
     python -m tests.bench --scaling [--events N] [--rounds N]
 
 Exit code 1 when a final state at the simulator was not the fold of the log, or a promise of the
-measure is broken: after an outage it catches up at 80 % of its peak, on flat memory.
+measure is broken: after an outage it catches up at 80 % of its peak, on flat memory; a pending
+change costs at most 130 bytes; no ratio is worse than that of the base it is compared with.
 """
 
 from __future__ import annotations
@@ -23,7 +26,19 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import cohorts, latency, memory, outage, packing, planned, profiled, scaling
+from tests.bench import (
+    base,
+    cohorts,
+    drain_plot,
+    latency,
+    memory,
+    outage,
+    packing,
+    planned,
+    profiled,
+    scaling,
+    soak,
+)
 from tests.bench.avro_events import SCHEMA_ID, schema
 from tests.bench.daemon_run import QUOTA, Setup, drain, start_cost
 from tests.bench.logs import PARTITIONS, Log, kafka, new_topic, write_log
@@ -45,6 +60,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--requests-per-hour", type=int, default=QUOTA, help="the daemon's budget")
     parser.add_argument("--max-changes", type=int, help="the daemon's window.max_changes")
+    parser.add_argument("--compare", type=Path, metavar="BASE", help="hold ratios against a base")
+    parser.add_argument("--save-base", action="store_true", help=f"write {base.FILE.name} anew")
     parser.add_argument("--profile", action="store_true", help="show where the daemon's CPU goes")
     parser.add_argument("--resume", action="store_true", help="with --profile: no replay barrier")
     parser.add_argument("--latency", action="store_true", help="pace events and time each of them")
@@ -55,9 +72,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--members", type=int, default=memory.MEMBERS, help="with --memory")
     parser.add_argument("--cohorts", type=int, help="start with so many names remembered")
     parser.add_argument("--outage", action="store_true", help="let Braze be away, then catch up")
+    parser.add_argument("--soak", action="store_true", help="whether memory grows under a load")
     parser.add_argument("--rate", type=int, default=5_000, help="events a second, where paced")
-    parser.add_argument("--seconds", type=int, help="of pacing: 15; of an outage: 1,800")
+    parser.add_argument("--seconds", type=int, help="of pacing: 15; of an outage or soak: 1,800")
     chosen = parser.parse_args()
+    if chosen.compare:
+        base.load(chosen.compare)  # Before minutes are spent.
     unknown = set(chosen.workloads) - set(WORKLOADS)
     if unknown:
         parser.error(f"{min(unknown)}: no such workload; there are {', '.join(WORKLOADS)}")
@@ -80,19 +100,27 @@ def main() -> int:
 
 
 def _on_kafka(setup: Setup, chosen: argparse.Namespace) -> int:
-    folder, bootstrap = setup.folder, setup.bootstrap
-    if chosen.latency:
-        return latency.run(folder, bootstrap, chosen.rate, chosen.seconds or 15, chosen.rounds)
+    if chosen.latency or chosen.outage or chosen.soak:
+        return _paced(setup, chosen)
     if chosen.cohorts:
-        return cohorts.run(folder, bootstrap, chosen.cohorts)
-    if chosen.outage:
-        return outage.run(folder, bootstrap, chosen.rate, chosen.seconds or 1_800)
+        return cohorts.run(setup.folder, setup.bootstrap, chosen.cohorts)
     if chosen.scaling:
         return scaling.run(setup, chosen.events, chosen.rounds, chosen.seed)
     if chosen.plan:
         names = chosen.workloads or list(WORKLOADS)
         return planned.run(setup, names, chosen.events, chosen.seed)
     return _drain_all(setup, chosen)
+
+
+def _paced(setup: Setup, chosen: argparse.Namespace) -> int:
+    if chosen.latency:
+        return latency.run(
+            setup.folder, setup.bootstrap, chosen.rate, chosen.seconds or 15, chosen.rounds
+        )
+    seconds = chosen.seconds or 1_800
+    if chosen.outage:
+        return outage.run(setup.folder, setup.bootstrap, chosen.rate, seconds)
+    return soak.run(setup, chosen.rate, seconds)
 
 
 def _setup(folder: Path, bootstrap: str, registry: str, chosen: argparse.Namespace) -> Setup:
@@ -134,7 +162,14 @@ def _drain_all(setup: Setup, chosen: argparse.Namespace) -> int:
     failures = [failure for result in results for failure in result.failures]
     for failure in failures:
         print(f"NOT EXACT: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+    worse = _beside_base(base.measures([each.as_json() for each in results]), chosen)
+    return 1 if failures or worse else 0
+
+
+def _beside_base(now: dict[str, base.Measure], chosen: argparse.Namespace) -> int:
+    if chosen.save_base:
+        print(f"base: {base.save(now, machine())}, plot: {drain_plot.plot(base.for_plot(now))}")
+    return base.judge(now, base.load(chosen.compare)) if chosen.compare else 0
 
 
 def _start_costs(setup: Setup, rounds: int) -> tuple[Usage, Usage]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from daemon.core.pacer import Budget, Pacer
@@ -30,6 +32,15 @@ def test_a_small_budget_is_kept_through_pauses_and_troubles(seed: int) -> None:
 
     assert max(*used.hours, used.worst) <= _HARD.total
     assert used.starts > _HARD.replicas
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_smallest_budget_that_sizing_advises_is_kept(seed: int) -> None:
+    fleet = replace(_HARD, budget=Budget(70 * _HARD.replicas, reserve=0.0, burst=24))
+
+    used = run(shortened(fleet, seed))
+
+    assert max(*used.hours, used.worst) <= fleet.total
 
 
 def test_a_fleet_in_which_each_replica_takes_all_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

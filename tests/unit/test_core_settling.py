@@ -48,6 +48,7 @@ def test_an_older_listing_shortens_nothing() -> None:
 def test_members_that_say_the_same_share_one_note() -> None:
     settling = Settling()
     settling.add("gold", [Listed({"ann": True, "bob": True, "cid": False}, 30.0)], 0.0)
+    settling.add("gold", [], 1.0)
 
     notes = settling._listed["gold"]
 
