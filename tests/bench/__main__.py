@@ -6,6 +6,9 @@
     python -m tests.bench --cohorts N
     python -m tests.bench --profile [workload]
     python -m tests.bench --plan [flat hot debezium] [--events N]
+    python -m tests.bench --slow-braze [--events N]
+    python -m tests.bench --many [--rate N] [--seconds N]
+    python -m tests.bench --beside [--rate N] [--seconds N] [--events N]
     python -m tests.bench --packing
 
 Exit code 1 when a final state at the simulator was not the fold of the log, or a promise of the
@@ -18,10 +21,21 @@ import argparse
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import cohorts, latency, outage, packing, planned, profiled
+from tests.bench import (
+    beside,
+    cohorts,
+    latency,
+    many,
+    outage,
+    packing,
+    planned,
+    profiled,
+    slow_braze,
+)
 from tests.bench.daemon_run import QUOTA, Setup, drain, start_cost
 from tests.bench.logs import PARTITIONS, Log, kafka, new_topic, write_log
 from tests.bench.measured import Measured, Usage, warm_up
@@ -48,6 +62,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--packing", action="store_true", help="how requests are spent: simulated")
     parser.add_argument("--cohorts", type=int, help="start with so many names remembered")
     parser.add_argument("--outage", action="store_true", help="let Braze be away, then catch up")
+    parser.add_argument("--slow-braze", action="store_true", help="drain, each answer in 300 ms")
+    parser.add_argument("--many", action="store_true", help="500 cohorts on Braze's own quota")
+    parser.add_argument("--beside", action="store_true", help="live cohorts beside a backlog")
     parser.add_argument("--rate", type=int, default=5_000, help="events a second, where paced")
     parser.add_argument("--seconds", type=int, help="of pacing: 15; of an outage: 1,800")
     chosen = parser.parse_args()
@@ -65,19 +82,31 @@ def main() -> int:
         folder = Path(name)
         warm_up(folder)
         with kafka(folder) as bootstrap:
-            if chosen.latency:
-                return latency.run(
-                    folder, bootstrap, chosen.rate, chosen.seconds or 15, chosen.rounds
-                )
-            if chosen.cohorts:
-                return cohorts.run(folder, bootstrap, chosen.cohorts)
-            if chosen.outage:
-                return outage.run(folder, bootstrap, chosen.rate, chosen.seconds or 1_800)
-            if chosen.plan:
-                setup = Setup(folder, bootstrap, "", {}, requests_per_hour=chosen.requests_per_hour)
-                names = chosen.workloads or list(WORKLOADS)
-                return planned.run(setup, names, chosen.events, chosen.seed)
+            measure = _measure(chosen)
+            if measure is not None:
+                return measure(folder, bootstrap)
             return _drain_all(folder, bootstrap, chosen)
+
+
+def _measure(chosen: argparse.Namespace) -> Callable[[Path, str], int] | None:
+    """Return the one measure that was asked for by its name, if it is not draining."""
+    rate, seconds, events = chosen.rate, chosen.seconds, chosen.events
+    budget = chosen.requests_per_hour
+    measures: dict[str, Callable[[Path, str], int]] = {
+        "latency": lambda at, to: latency.run(at, to, rate, seconds or 15, chosen.rounds),
+        "slow_braze": lambda at, to: slow_braze.run(at, to, events or 1_000_000, chosen.seed),
+        "many": lambda at, to: many.run(at, to, rate, seconds or 90),
+        "beside": lambda at, to: beside.run(at, to, rate, seconds or 30, events or 10_000_000),
+        "cohorts": lambda at, to: cohorts.run(at, to, chosen.cohorts),
+        "outage": lambda at, to: outage.run(at, to, rate, seconds or 1_800),
+        "plan": lambda at, to: planned.run(
+            Setup(at, to, "", {}, requests_per_hour=budget),
+            chosen.workloads or list(WORKLOADS),
+            events,
+            chosen.seed,
+        ),
+    }
+    return next((run for name, run in measures.items() if getattr(chosen, name)), None)
 
 
 def _drain_all(folder: Path, bootstrap: str, chosen: argparse.Namespace) -> int:

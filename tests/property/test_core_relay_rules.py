@@ -266,6 +266,20 @@ class RelayRulesMachine(RuleBasedStateMachine):
         assert self.relay.pending == sum(map(len, lanes)) + 6 * len(lanes)
         assert all(window.lanes for window in self.relay.waiting())
 
+    @invariant()
+    def who_holds_little_is_read_on_until_memory_is_full(self) -> None:
+        """Only the limit, met, pauses a partition that holds no more than half a share (G10)."""
+        if self.relay.saturated:
+            return
+        lanes = [lane for flush in self.flights.values() for lane in flush.lanes]
+        lanes += [lane for w in self.relay.waiting() for lane in w.lanes.values()]  # type: ignore[misc]
+        paused = self.relay.to_pause()
+        assert not paused or self.relay.pending > PENDING_MAX // 2
+        assert not paused or paused < self.owned.keys()
+        for partition in paused:
+            held = sum(len(lane.changes) + 6 for lane in lanes if lane.partition == partition)
+            assert held > PENDING_MAX / 4 / len(self.owned) / 2
+
     def teardown(self) -> None:
         with self.patches:
             self._drain()
