@@ -96,7 +96,11 @@ BLOCKED: dict[str, Reason] = {
     "wait": Reason("A former owner may still be sending, after an unclean hand-over.", _TIME),
     "settle": Reason("An update without a clear answer may still be applied by Braze.", _TIME),
     "quota": Reason("The hour's share of Braze's request quota is used.", _TIME),
-    "saturated": Reason("As many changes are pending as memory allows, so reading waits.", _TIME),
+    "saturated": Reason(
+        "As many changes are pending as memory allows, so reading waits, of some partitions or"
+        " of all.",
+        _TIME,
+    ),
 }
 
 NOT_READY = frozenset(name for name, reason in BLOCKED.items() if not reason.ready)

@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 
 from daemon.core.ledger import PartitionLedger
 from daemon.core.model import Changes, ChangeSet, Member, Partition
+from daemon.core.pressure import Load
 from daemon.core.queue import WindowQueue
 from daemon.core.tenure import Tenure
 from daemon.core.window import LANE_COST, OpenLane, Window
@@ -65,17 +66,12 @@ class DelayedRemovals:
         self._delay_s = delay_s
         self._line: deque[Batch] = deque()
         self._of: dict[Key, dict[Member, Batch]] = {}
+        self.load = Load()  # What they weigh against the limit on pending changes.
         self._members = 0
-        self._batches = 0
 
     def __len__(self) -> int:
         """Return how many removals wait."""
         return self._members
-
-    @property
-    def cost(self) -> int:
-        """What they weigh against the limit on pending changes."""
-        return self._members + LANE_COST * self._batches
 
     def take_newer(
         self, partition: Partition, cohort: str, members: Iterable[Member]
@@ -120,14 +116,13 @@ class DelayedRemovals:
         self._line.append(batch)
         self._of.setdefault(key, {}).update(dict.fromkeys(tickets, batch))
         self._members += len(tickets)
-        self._batches += 1
+        self.load.add(run.partition, len(tickets) + LANE_COST)
 
     def _end(self, waiting: dict[Member, Batch], member: Member) -> Ended:
         batch = waiting.pop(member)
         self._members -= 1
         ended = Ended(batch, batch.tickets.pop(member))
-        if not batch.tickets:
-            self._batches -= 1
+        self.load.add(batch.partition, -1 if batch.tickets else -1 - LANE_COST)
         return ended
 
     def take_due(self, now_s: float) -> list[Batch]:
@@ -152,7 +147,7 @@ class DelayedRemovals:
             if not waiting:
                 del self._of[batch.partition, batch.cohort]
             self._members -= len(batch.tickets)
-            self._batches -= 1
+            self.load.add(batch.partition, -len(batch.tickets) - LANE_COST)
         return found
 
 

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from daemon.core.model import Changes, Lane, Partition
 from daemon.core.plan import MEMBERS_MAX as REQUEST_MEMBERS_MAX
-from daemon.core.window import LANE_COST, OpenLane, Window
+from daemon.core.pressure import Load
+from daemon.core.window import LANE_COST, OpenLane, Window, cost_of
 
 # A window of this many members is closed and the next change opens another behind it.
 MEMBERS_MAX = 16_000
@@ -68,12 +69,7 @@ class WindowQueue:
         self._heads: dict[float, OrderedDict[str, Window]] = {}
         self._behind: dict[str, deque[Window]] = {}
         self._large: dict[str, Window] = {}
-        self._cost = 0
-
-    @property
-    def cost(self) -> int:
-        """What all windows weigh against the limit on pending changes."""
-        return self._cost
+        self.load = Load()  # What all windows weigh against the limit on pending changes.
 
     def gather(self, cohort: str, now_s: float, whole: Partition | None = None) -> Window:
         """Return the window that takes this cohort's next changes, opening one if need be.
@@ -116,13 +112,13 @@ class WindowQueue:
         lane.event_time_s = run.event_time_s
         lane.floor = lane.begin = run.first_offset
         window.lanes[run.partition] = lane
-        self._cost += LANE_COST
+        self.load.add(run.partition, LANE_COST)
         return lane
 
     def add(self, window: Window, lane: OpenLane, changes: Changes) -> int:
         """Merge newer changes into a lane and return by how many members it grew."""
         grown = window.add(lane, changes)
-        self._cost += grown
+        self.load.add(lane.partition, grown)
         if window.members >= self._rules.max_changes:
             self._note_large(window)
         return grown
@@ -166,9 +162,9 @@ class WindowQueue:
         Lanes that stay can't leave yet, so the window begins anew: else what it gathers beside
         them would leave at once, a request for every change.
         """
-        before = window.cost
         lanes = window.take(partitions)
-        self._cost -= before - window.cost
+        for lane in lanes:
+            self.load.add(lane.partition, -cost_of([lane]))
         if window.lanes:
             window.opened_at_s = window.turn_since_s = now_s
             self._group(window.cohort).move_to_end(window.cohort)
@@ -186,7 +182,7 @@ class WindowQueue:
             window = group[cohort] = Window(cohort, lane.opened_at_s)
         before = window.cost
         needless = window.put_back(lane, changes)
-        self._cost += window.cost - before
+        self.load.add(lane.partition, window.cost - before)
         _to_its_place(group, window)
         if window.members >= self._rules.max_changes:
             self._note_large(window)
@@ -197,7 +193,7 @@ class WindowQueue:
         for window in [w for w in self.windows() if partition in w.lanes]:
             before = window.cost
             window.drop(partition)
-            self._cost -= before - window.cost
+            self.load.add(partition, window.cost - before)
             line = self._behind.get(window.cohort)
             if line is not None and window in line:
                 if window.lanes:

@@ -14,6 +14,7 @@ from daemon.core.delayed import Batch, DelayedRemovals, Kept, merge_batch
 from daemon.core.intent import Intent
 from daemon.core.lease import Lease
 from daemon.core.model import Changes, ChangeSet, Flush, Lane, Merged, Outcome, Partition
+from daemon.core.pressure import Load, Pressure
 from daemon.core.queue import WindowQueue
 from daemon.core.relay_rules import RelayRules, Tally
 from daemon.core.settling import Settling
@@ -40,10 +41,10 @@ class Relay:
         self._names: dict[str, str] = {}
         self._flights: dict[int, Flush] = {}
         self._flight_of: dict[str, int] = {}
-        self._flight_cost = 0
+        self._flight_load = Load()
         self._settling = Settling()
         self._ids = itertools.count(1)
-        self._saturated = False
+        self._pressure = Pressure(rules.pending_max)
 
     # What is owned.
 
@@ -63,7 +64,7 @@ class Relay:
         self._tenures.pop(partition, None)
         self._queue.drop(partition)
         self.delayed.take_of(lambda batch: batch.partition == partition)
-        self._update_saturated()
+        self._weigh()
 
     def flushes_touching(self, partitions: Iterable[Partition]) -> list[int]:
         """Return the ids of the flushes in flight with a lane of one of these partitions."""
@@ -100,7 +101,7 @@ class Relay:
                 batch.hand_over(lane, tenure.ledger, [ticket])
         self.tally.superseded += run.count - grown - kept.waiting_more
         tenure.advance(run.next_offset, run.leader_epoch)
-        self._update_saturated()
+        self._weigh()
         return True
 
     def _gather_delayed(self, batches: Iterable[Batch], now_s: float) -> None:
@@ -139,12 +140,15 @@ class Relay:
         """Close windows that are due, oldest first, as many as there is capacity for."""
         self._settling.forget(now_s)  # Whom it names may be of a partition that was given up.
         if self.delayed:  # Memory and a stop are worth more than a flap.
-            until_s = math.inf if drain or self._saturated else now_s
+            until_s = math.inf if drain or self.saturated else now_s
             self._gather_delayed(self.delayed.take_due(until_s), now_s)
+            crowding = {p for p in self.crowding if self.delayed.load.of(p)}
+            if crowding:
+                self._gather_delayed(self.delayed.take_of(lambda b: b.partition in crowding), now_s)
         if capacity <= 0 or not self.lease.fresh(now_s):
             return []
         flushes: list[Flush] = []
-        for window in self._queue.due(now_s, everything=drain or self._saturated):
+        for window in self._queue.due(now_s, everything=drain or self.saturated):
             flush = self._seal_window(window, now_s)
             if flush is not None:
                 flushes.append(flush)
@@ -186,16 +190,18 @@ class Relay:
         flush = Flush(next(self._ids), cohort, name, lanes, changes, opened_at_s)
         self._flights[flush.id] = flush
         self._flight_of[cohort] = flush.id
-        self._flight_cost += cost_of(flush.lanes)
+        for lane in lanes:
+            self._flight_load.add(lane.partition, cost_of([lane]))
+        self._weigh()
         return flush
 
     def complete(self, outcome: Outcome, now_s: float) -> None:
         """A flush has ended: release its holds, and put back what an abandoned one has left."""
         flush = self._flights.pop(outcome.flush_id)
         del self._flight_of[flush.cohort]
-        self._flight_cost -= cost_of(flush.lanes)
         self._settling.add(flush.cohort, outcome.listed, now_s)
         for lane in flush.lanes:
+            self._flight_load.add(lane.partition, -cost_of([lane]))
             tenure = self._tenures.get(lane.partition)
             if tenure is None:
                 continue
@@ -206,7 +212,7 @@ class Relay:
             ticket = self._put_back(flush.cohort, lane, outcome.left, now_s)
             if ticket is not None:
                 tenure.ledger.release(ticket)
-        self._update_saturated()
+        self._weigh()
 
     def _put_back(self, cohort: str, lane: Lane, left: Changes, now_s: float) -> int | None:
         """Return the hold that has become needless: the lane's own, where nothing is left of it."""
@@ -238,7 +244,7 @@ class Relay:
     @property
     def pending(self) -> int:
         """Changes in open windows and in flight, lanes weighed in: the measure of back-pressure."""
-        return self._queue.cost + self._flight_cost + self.delayed.cost
+        return self._queue.load.total + self._flight_load.total + self.delayed.load.total
 
     @property
     def in_flight(self) -> Mapping[int, Flush]:
@@ -248,7 +254,12 @@ class Relay:
     @property
     def saturated(self) -> bool:
         """True from the high-water mark until the low one, half of it."""
-        return self._saturated
+        return self._pressure.saturated
+
+    @property
+    def crowding(self) -> frozenset[Partition]:
+        """Those who hold so much that the others would soon have no room; empty if all do."""
+        return self._pressure.crowding(self._tenures)
 
     @property
     def idle(self) -> bool:
@@ -256,22 +267,15 @@ class Relay:
         return not self.pending
 
     def to_pause(self) -> set[Partition]:
-        """Return what must not be read on: at the cap everything, before it what can drain.
-
-        A partition behind its barrier can't drain before it is read up to there: it comes last.
-        """
-        if not self._saturated:
-            return set()
-        if self.pending >= self._rules.pending_max:
-            return set(self._tenures)
-        return {p for p, tenure in self._tenures.items() if tenure.barrier_to is None}
+        """Return what must not be read on; see `Pressure`."""
+        return self._pressure.to_pause(self.pending, self._tenures)
 
     def relieve(self, *, held: bool = False) -> Partition | None:
         """Open the oldest barrier where lanes behind barriers alone fill the memory.
 
         `held`: what is in flight does not end, so it fills the memory with them.
         """
-        filling = self._queue.cost if self._flights and not held else self.pending
+        filling = self._queue.load.total if self._flights and not held else self.pending
         if filling < self._rules.pending_max:
             return None
         barred = [p for p, tenure in self._tenures.items() if tenure.barrier_to is not None]
@@ -282,11 +286,9 @@ class Relay:
         self._tenures[barred[0]].open_barrier()
         return barred[0]
 
-    def _update_saturated(self) -> None:
-        if self.pending >= self._rules.pending_max:
-            self._saturated = True
-        elif self.pending <= self._rules.pending_max // 2:
-            self._saturated = False
+    def _weigh(self) -> None:
+        waiting = (self._queue.load, self.delayed.load)
+        self._pressure.update(waiting, self._flight_load, self._tenures)
 
     def waiting(self) -> Iterable[Window]:
         """Yield the open windows, for those who show them."""

@@ -98,7 +98,7 @@ class IntakeWatch:
             oldest_pending_age_s=max(
                 (age_s for _, age_s in self.pending_of_cohorts.values()), default=None
             ),
-            saturated=relay.saturated,
+            saturated=relay.saturated or bool(relay.crowding),
             draining=self._intake.draining,
             consumed=self._intake.consumed,
             rejected=self._intake.rejected,

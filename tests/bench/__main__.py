@@ -8,6 +8,9 @@
     python -m tests.bench --cohorts N
     python -m tests.bench --profile [workload]
     python -m tests.bench --plan [flat hot debezium avro] [--events N]
+    python -m tests.bench --slow-braze [--events N]
+    python -m tests.bench --many [--rate N] [--seconds N]
+    python -m tests.bench --beside [--rate N] [--seconds N] [--events N]
     python -m tests.bench --packing
     python -m tests.bench --memory [--members N]
     python -m tests.bench --scaling [--events N] [--rounds N]
@@ -23,20 +26,24 @@ import argparse
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from tests.bench import (
     base,
+    beside,
     cohorts,
     drain_plot,
     latency,
+    many,
     memory,
     outage,
     packing,
     planned,
     profiled,
     scaling,
+    slow_braze,
     soak,
 )
 from tests.bench.avro_events import SCHEMA_ID, schema
@@ -73,6 +80,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cohorts", type=int, help="start with so many names remembered")
     parser.add_argument("--outage", action="store_true", help="let Braze be away, then catch up")
     parser.add_argument("--soak", action="store_true", help="whether memory grows under a load")
+    parser.add_argument("--slow-braze", action="store_true", help="drain, each answer in 300 ms")
+    parser.add_argument("--many", action="store_true", help="500 cohorts on Braze's own quota")
+    parser.add_argument("--beside", action="store_true", help="live cohorts beside a backlog")
     parser.add_argument("--rate", type=int, default=5_000, help="events a second, where paced")
     parser.add_argument("--seconds", type=int, help="of pacing: 15; of an outage or soak: 1,800")
     chosen = parser.parse_args()
@@ -96,31 +106,28 @@ def main() -> int:
         registry = SmallRegistry()
         registry.add(SCHEMA_ID, schema())
         with kafka(folder) as bootstrap, Serving(registry):
-            return _on_kafka(_setup(folder, bootstrap, registry.url, chosen), chosen)
+            return _measure(chosen)(_setup(folder, bootstrap, registry.url, chosen))
 
 
-def _on_kafka(setup: Setup, chosen: argparse.Namespace) -> int:
-    if chosen.latency or chosen.outage or chosen.soak:
-        return _paced(setup, chosen)
-    if chosen.cohorts:
-        return cohorts.run(setup.folder, setup.bootstrap, chosen.cohorts)
-    if chosen.scaling:
-        return scaling.run(setup, chosen.events, chosen.rounds, chosen.seed)
-    if chosen.plan:
-        names = chosen.workloads or list(WORKLOADS)
-        return planned.run(setup, names, chosen.events, chosen.seed)
-    return _drain_all(setup, chosen)
-
-
-def _paced(setup: Setup, chosen: argparse.Namespace) -> int:
-    if chosen.latency:
-        return latency.run(
-            setup.folder, setup.bootstrap, chosen.rate, chosen.seconds or 15, chosen.rounds
-        )
-    seconds = chosen.seconds or 1_800
-    if chosen.outage:
-        return outage.run(setup.folder, setup.bootstrap, chosen.rate, seconds)
-    return soak.run(setup, chosen.rate, seconds)
+def _measure(chosen: argparse.Namespace) -> Callable[[Setup], int]:
+    """Return the measure that was asked for by its name; draining, if none was."""
+    rate, seconds, events = chosen.rate, chosen.seconds, chosen.events
+    names, seed, rounds = chosen.workloads or list(WORKLOADS), chosen.seed, chosen.rounds
+    measures: dict[str, Callable[[Setup], int]] = {
+        "latency": lambda s: latency.run(s.folder, s.bootstrap, rate, seconds or 15, rounds),
+        "slow_braze": lambda s: slow_braze.run(s.folder, s.bootstrap, events or 1_000_000, seed),
+        "many": lambda s: many.run(s.folder, s.bootstrap, rate, seconds or 90),
+        "beside": lambda s: beside.run(
+            s.folder, s.bootstrap, rate, seconds or 30, events or 10_000_000
+        ),
+        "cohorts": lambda s: cohorts.run(s.folder, s.bootstrap, chosen.cohorts),
+        "outage": lambda s: outage.run(s.folder, s.bootstrap, rate, seconds or 1_800),
+        "soak": lambda s: soak.run(s, rate, seconds or 1_800),
+        "scaling": lambda s: scaling.run(s, events, rounds, seed),
+        "plan": lambda s: planned.run(s, names, events, seed),
+    }
+    asked = (run for name, run in measures.items() if getattr(chosen, name))
+    return next(asked, lambda s: _drain_all(s, chosen))
 
 
 def _setup(folder: Path, bootstrap: str, registry: str, chosen: argparse.Namespace) -> Setup:

@@ -37,8 +37,8 @@ class Drained:
 class Braze:
     """The shipped simulator in a process whose cost nobody counts."""
 
-    def __init__(self, folder: Path, faults: Sequence[str] = ()) -> None:
-        arguments = ["-m", "daemon", "simulator", "--port", "0", "--quota", str(QUOTA)]
+    def __init__(self, folder: Path, faults: Sequence[str] = (), quota: int = QUOTA) -> None:
+        arguments = ["-m", "daemon", "simulator", "--port", "0", "--quota", str(quota)]
         for fault in faults:
             arguments += ["--fault", fault]
         self._child = Measured(arguments, folder / f"{unique('simulator')}.log")
@@ -64,6 +64,10 @@ class Braze:
 
     def set_faults(self, *specs: str) -> None:
         self._http.post("/_sim/faults", json={"faults": specs}).raise_for_status()
+
+    def limit_quota(self, limit: int, remaining: int) -> None:
+        document = {"limit": limit, "remaining": remaining}
+        self._http.post("/_sim/quota", json=document).raise_for_status()
 
     def counts(self) -> dict[str, int]:
         cohorts = self.get("cohorts?members=false")["cohorts"]

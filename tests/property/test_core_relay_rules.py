@@ -272,6 +272,20 @@ class RelayRulesMachine(RuleBasedStateMachine):
     def pending_passes_the_cap_by_less_than_a_poll(self) -> None:
         assert self.relay.pending < PENDING_MAX + POLL_MAX * (1 + LANE_COST)
 
+    @invariant()
+    def who_holds_little_is_read_on_until_memory_is_full(self) -> None:
+        """Only the limit, met, pauses a partition that holds no more than half a share (G10)."""
+        if self.relay.saturated:
+            return
+        lanes = [lane for flush in self.flights.values() for lane in flush.lanes]
+        lanes += [lane for w in self.relay.waiting() for lane in w.lanes.values()]  # type: ignore[misc]
+        paused = self.relay.to_pause()
+        assert not paused or self.relay.pending > PENDING_MAX // 2
+        assert not paused or paused < self.owned.keys()
+        for partition in paused:
+            held = sum(len(lane.changes) + 6 for lane in lanes if lane.partition == partition)
+            assert held > PENDING_MAX / 4 / len(self.owned) / 2
+
     def teardown(self) -> None:
         with self.patches:
             self._drain()

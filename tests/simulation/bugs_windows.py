@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from daemon.core.delayed import Batch, DelayedRemovals, Ended, Kept
 from daemon.core.ledger import PartitionLedger
 from daemon.core.model import Changes, ChangeSet, Flush, Lane, Member, Outcome, Partition
+from daemon.core.pressure import Load, Pressure
 from daemon.core.queue import WindowQueue
 from daemon.core.relay import Relay
+from daemon.core.tenure import Tenure
 from daemon.core.window import OpenLane, Window
 from tests.simulation.consumer import Consumer
 from tests.simulation.planting import Bug, bug
@@ -95,6 +97,20 @@ def _never_pause(_relay: Relay) -> set[Partition]:
     return set()
 
 
+def _crowded_for_ever(
+    pressure: Pressure,
+    waiting: Sequence[Load],
+    in_flight: Load,
+    tenures: Mapping[Partition, Tenure],
+) -> None:
+    before = pressure._crowding
+    _UPDATE(pressure, waiting, in_flight, tenures)
+    pressure._crowding |= before
+
+
+_UPDATE = Pressure.update
+
+
 def _begin_all_running(consumer: Consumer, offsets: Mapping[Partition, int]) -> None:
     """Forget the pause that follows: what is new is read on though there is no room."""
     consumer.__dict__["running"] = set(offsets)
@@ -152,6 +168,7 @@ BUGS: dict[str, Bug] = {
     "older_hold_released": bug("G2", (Window, "put_back", _older_hold_released)),
     "split_behind_barrier": bug("G5", (WindowQueue, "gather", _split_behind_barrier)),
     "never_paused": bug("G9", (Relay, "to_pause", _never_pause)),
+    "crowded_for_ever": bug("G10", (Pressure, "update", _crowded_for_ever)),
     "paused_for_ever": bug("G10", (Consumer, "resume", _nothing)),
     "pause_lost_on_assignment": bug(
         "G9", (Consumer, "begin", _begin_all_running), (Consumer, "pause", _pause_the_old)

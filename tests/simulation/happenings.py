@@ -85,6 +85,7 @@ MUST_HAPPEN = frozenset(
         "barrier",
         "bisection",
         "clean",
+        "crowded",
         "expired",
         "failed_but_applied",
         "gave_up",

@@ -52,6 +52,13 @@ class WatchedRelay(Relay):
 
     opened: Callable[[Partition, float], None]
     was_put_back: Callable[[], None]
+    was_crowded: Callable[[], None]
+
+    def to_pause(self) -> set[Partition]:
+        """Do as a relay does, and tell where only those who hold much are not read on."""
+        if self.crowding and not self.saturated:
+            self.was_crowded()
+        return super().to_pause()
 
     def _put_back(self, cohort: str, lane: Lane, left: Changes, now_s: float) -> int | None:
         needless = super()._put_back(cohort, lane, left, now_s)
@@ -112,6 +119,7 @@ def _relay(world: World, owner: Owner) -> Relay:
     relay = WatchedRelay(rules, Lease(length_s))
     relay.opened = owner.opened
     relay.was_put_back = functools.partial(world.sometimes, "put_back")
+    relay.was_crowded = functools.partial(world.sometimes, "crowded")
     return relay
 
 

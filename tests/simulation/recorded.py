@@ -35,6 +35,7 @@ RECORDED: dict[str, int] = {
     "older_hold_released": 2,
     "split_behind_barrier": 103,
     "never_paused": 4,
+    "crowded_for_ever": 2,
     "paused_for_ever": 2,
     "pause_lost_on_assignment": 444,
     "committed_before_acknowledged": 0,

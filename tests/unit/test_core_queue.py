@@ -192,7 +192,7 @@ def test_what_is_put_back_joins_the_head_and_names_the_hold_it_replaces() -> Non
     assert needless == 1
     assert window.lanes[P0].ticket == 0
     assert window.lanes[P0].changes == {"ann": False, "bob": True}
-    assert queue.cost == 2 + 6
+    assert queue.load.total == 2 + 6
 
 
 def test_much_that_is_put_back_is_large() -> None:
@@ -212,7 +212,7 @@ def test_lanes_that_stay_keep_their_place() -> None:
 
     assert [lane.changes for lane in taken] == [{"ann": True}]
     assert _due(queue, 2.0) == ["gold"]
-    assert queue.cost == 7
+    assert queue.load.total == 7
 
 
 def test_dropping_a_partition_forgets_its_lanes_in_every_window() -> None:
@@ -226,7 +226,7 @@ def test_dropping_a_partition_forgets_its_lanes_in_every_window() -> None:
 
     (window,) = queue.windows()
     assert set(window.lanes) == {P1}
-    assert queue.cost == 7
+    assert queue.load.total == 7
     assert _due(queue, 3.0) == ["gold"]
 
 
@@ -262,4 +262,4 @@ def test_windows_may_be_taken_while_they_are_walked() -> None:
         _take_all(queue, window)
 
     assert walked == ["a", "b", "c"]
-    assert queue.cost == 0
+    assert queue.load.total == 0

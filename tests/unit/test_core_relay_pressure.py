@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from daemon.core.lease import Lease
 from daemon.core.queue import MEMBERS_MAX
+from daemon.core.relay import Relay
+from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
 from tests.support.builders import (
     P0,
@@ -50,12 +53,29 @@ def test_it_is_saturated_from_the_high_mark_until_half_of_it() -> None:
 def test_it_stays_saturated_between_the_marks() -> None:
     relay = relay_of(pending_max=100)
     relay.absorb(run_of({"a": members(34), "b": members(54)}), 0.0)
-    flushes = {flush.cohort: flush for flush in seal_all(relay)}
+    (flush,) = relay.seal(0.0, capacity=1)
 
-    relay.complete(accepted(flushes["a"]), 1.0)
+    relay.complete(accepted(flush), 1.0)
 
     assert relay.pending == 60
     assert relay.saturated
+
+
+def test_where_nothing_waits_to_be_sent_it_is_saturated_at_the_limit_only() -> None:
+    """What is on its way may need what is read next: evidence that Braze takes others (G12)."""
+    relay = relay_of(pending_max=100)
+    relay.absorb(run_of({"a": members(34), "b": members(54)}), 0.0)
+    (flush,) = relay.seal(0.0, capacity=1)
+    at_the_limit = relay.saturated, relay.to_pause()
+    relay.complete(accepted(flush), 1.0)
+    one_waits = relay.saturated
+
+    relay.seal(1.0, capacity=1)
+
+    assert at_the_limit == (True, {P0})
+    assert one_waits
+    assert relay.pending == 60
+    assert (relay.saturated, relay.to_pause()) == (False, set())
 
 
 def test_a_saturated_relay_seals_whatever_the_age() -> None:
@@ -102,6 +122,82 @@ def test_between_the_marks_a_partition_before_its_barrier_is_read_on() -> None:
 
     assert relay.saturated
     assert relay.to_pause() == {P0}
+
+
+def _crowded() -> Relay:
+    """Return a relay of 100 in which P0 alone holds over three quarters; a share is 8."""
+    relay = relay_of([P0, P1, P2], pending_max=100)
+    relay.absorb(run_of({"live": members(2)}, partition=P1), 0.0)
+    relay.absorb(run_of({"backlog": members(64), "more": members(4)}, partition=P0), 0.0)
+    return relay
+
+
+def test_from_three_quarters_who_holds_more_than_his_share_is_not_read_on() -> None:
+    relay = _crowded()
+
+    assert not relay.saturated
+    assert relay.to_pause() == relay.crowding == {P0}
+
+
+def test_he_is_read_on_when_half_of_the_limit_is_pending() -> None:
+    relay = _crowded()
+    live, backlog = relay.seal(60.0, capacity=2)
+    relay.complete(accepted(live), 61.0)
+    between_the_marks = relay.to_pause()
+
+    relay.complete(accepted(backlog), 61.0)
+
+    assert between_the_marks == {P0}
+    assert relay.to_pause() == set()
+
+
+def test_he_is_read_on_when_he_holds_half_a_share_whatever_the_others_hold() -> None:
+    relay = relay_of([P0, P1, P2], pending_max=100)
+    relay.absorb(run_of({"a": members(50)}, partition=P0), 0.0)
+    relay.absorb(run_of({"b": members(14)}, partition=P1), 0.0)
+    relay.absorb(run_of({"c": members(1)}, partition=P2), 0.0)
+    both = relay.to_pause()
+    _, flush = relay.seal(60.0, capacity=2)
+
+    relay.complete(accepted(flush), 61.0)
+
+    assert relay.pending == 63
+    assert both == {P0, P1}
+    assert relay.to_pause() == {P0}
+
+
+def test_where_all_hold_more_than_their_share_nobody_is_kept_from_the_last_quarter() -> None:
+    relay = relay_of([P0, P1], pending_max=100)
+    relay.absorb(run_of({"a": members(30)}, partition=P0), 0.0)
+    relay.absorb(run_of({"b": members(40)}, partition=P1), 0.0)
+    free = relay.to_pause()
+    relay.absorb(run_of({"b": members(20, prefix="x")}, 40, partition=P1), 0.0)
+
+    assert free == set()
+    assert relay.to_pause() == {P0, P1}
+
+
+def test_a_partition_before_its_barrier_crowds_nobody() -> None:
+    relay = relay_of([P0, P2], pending_max=100)
+    relay.assign({P1: Start(0, sent_to=1_000)})
+
+    relay.absorb(run_of({"b": members(80)}, 0, partition=P1), 0.0)
+
+    assert relay.to_pause() == set()
+
+
+def test_removals_that_wait_leave_at_once_where_they_crowd() -> None:
+    relay = Relay(RelayRules(pending_max=100, removal_delay_s=60.0), Lease(3600.0))
+    relay.assign({P0: Start(0), P1: Start(0)})
+    acknowledge(relay, 0.0)
+    relay.absorb(run_of({"a": members(75, add=False)}, partition=P0), 0.0)
+    relay.absorb(run_of({"b": members(1, add=False)}, partition=P1), 0.0)
+
+    relay.seal(0.0, capacity=0)
+
+    assert relay.crowding == {P0}
+    assert relay.delayed.load.of(P0) == 0
+    assert len(relay.delayed) == 1
 
 
 def test_no_barrier_opens_while_something_that_waits_can_drain() -> None:
