@@ -265,15 +265,17 @@ class Relay:
             return set(self._tenures)
         return {p for p, tenure in self._tenures.items() if tenure.barrier_to is None}
 
-    def relieve(self, *, held: bool = False) -> Partition | None:
+    def relieve(self, parked: Iterable[Partition] = (), *, held: bool = False) -> Partition | None:
         """Open the oldest barrier where lanes behind barriers alone fill the memory.
 
-        `held`: what is in flight does not end, so it fills the memory with them.
+        `held`: what is in flight does not end, so it fills the memory with them. `parked` grow
+        no more: where all barriers are theirs, what keeps the others paused fills it.
         """
         filling = self._queue.cost if self._flights and not held else self.pending
-        if filling < self._rules.pending_max:
-            return None
         barred = [p for p, tenure in self._tenures.items() if tenure.barrier_to is not None]
+        paused = self._saturated and set(barred).issubset(parked)
+        if filling < self._rules.pending_max // (2 if paused else 1):
+            return None
         # Windows behind a head that can't leave can't either, so the heads alone decide.
         waiting = {p for window in self._queue.heads() for p in window.lanes}
         if not barred or not waiting.issubset(barred):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -59,10 +59,10 @@ class WatchedRelay(Relay):
             self.was_put_back()
         return needless
 
-    def relieve(self, *, held: bool = False) -> Partition | None:
+    def relieve(self, parked: Iterable[Partition] = (), *, held: bool = False) -> Partition | None:
         """Do as a relay does, and tell."""
         bounds = {p: tenure.barrier_to for p, tenure in self.tenures.items()}
-        partition = super().relieve(held=held)
+        partition = super().relieve(parked, held=held)
         if partition is not None:
             self.opened(partition, bounds[partition] or 0.0)
         return partition
