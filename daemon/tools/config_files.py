@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 ConfigFiles = Annotated[
     list[Path] | None,
-    typer.Option("--config", "-c", help="A configuration file; given again, later files win."),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="A configuration file; given again, later files win.",
+    ),
 ]
 
 

@@ -34,11 +34,25 @@ class Format(StrEnum):
     JSON = "json"
 
 
-Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only of this reason.")]
-Topics = Annotated[list[str] | None, typer.Option("--topic", help="Only from this topic.")]
-Cohorts = Annotated[list[str] | None, typer.Option("--cohort", help="Only about this cohort.")]
-Since = Annotated[str | None, typer.Option(help="Only written at or after this time.")]
-Until = Annotated[str | None, typer.Option(help="Only written before this time.")]
+Reasons = Annotated[
+    list[str] | None,
+    typer.Option("--reason", metavar="REASON", help="Only of this reason; repeatable."),
+]
+Topics = Annotated[
+    list[str] | None,
+    typer.Option("--topic", metavar="TOPIC", help="Only from this topic; repeatable."),
+]
+Cohorts = Annotated[
+    list[str] | None,
+    typer.Option("--cohort", metavar="COHORT", help="Only about this cohort; repeatable."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Only written at or after it, as 2026-02-03T04:05:06Z."),
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Only written before it; UTC without a zone.")
+]
 As = Annotated[Format, typer.Option("--format", help="table, or json for machines.")]
 
 
@@ -69,7 +83,8 @@ def _show(
     *,
     show_ids: Annotated[bool, typer.Option("--show-ids", help="Show whom it is about.")] = False,
     raw: Annotated[
-        Path | None, typer.Option(help="Write the original value to this file, byte by byte.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the original value to it, byte by byte."),
     ] = None,
     config: ConfigFiles = None,
 ) -> None:
@@ -92,7 +107,8 @@ def _replay(  # noqa: PLR0913  One option each.
     most: Annotated[int | None, typer.Option("--max", min=1, help="At most so many.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, and write nothing.")] = False,
     into: Annotated[
-        str | None, typer.Option(help="A native input, for topics that a connector owns.")
+        str | None,
+        typer.Option(metavar="TOPIC", help="A native input, for topics that a connector owns."),
     ] = None,
     from_beginning: Annotated[
         bool, typer.Option("--from-beginning", help="Look again at what was dealt with.")
