@@ -44,7 +44,12 @@ app.add_typer(schema_app, name="schema")
 
 ConfigFiles = Annotated[
     list[Path],
-    typer.Option("--config", "-c", help="A configuration file; given again, later files win."),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="A configuration file; given again, later files win.",
+    ),
 ]
 
 
@@ -167,8 +172,10 @@ def plan(
 @app.command()
 def init(
     *,
-    bootstrap: Annotated[str, typer.Option(help="host:port of some brokers, commas between.")],
-    topic: Annotated[str, typer.Option(help="The topic to look at.")],
+    bootstrap: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Some of the brokers, commas between.")
+    ],
+    topic: Annotated[str, typer.Option(metavar="TOPIC", help="The topic to look at.")],
     registry: Annotated[
         str | None, typer.Option(metavar="URL", help="A schema registry, for Avro.")
     ] = None,
@@ -230,7 +237,8 @@ def simulator(  # noqa: PLR0913  One option each.
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8090,
     quota: Annotated[int, typer.Option(help="Requests an hour.")] = 250_000,
     fault: Annotated[
-        list[str] | None, typer.Option(help="A fault, such as status=503,rate=0.1; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="FAULT", help="A fault, such as status=503,rate=0.1; repeatable."),
     ] = None,
     partner: Annotated[str | None, typer.Option(help="The only partner known.")] = None,
     partner_api_key_file: Annotated[

@@ -37,6 +37,7 @@ class CohortNames:
         if known is not None and now_s - at_s < RENAME_EVERY_S:
             self._late[cohort] = (name, at_s + RENAME_EVERY_S)
             return False
+        self._late.pop(cohort, None)  # It is told now; where that fails it is late again.
         return True
 
     def due_at_s(self) -> float:
@@ -66,6 +67,8 @@ class CohortNames:
         for cohort, name in names.items():
             _, at_s = self._known.get(cohort, (name, -math.inf))
             self._known[cohort] = (name, at_s)
+            if self._late.get(cohort, ("", 0.0))[0] == name:
+                del self._late[cohort]  # Another process has told it.
 
     def knows(self, cohort: str) -> bool:
         """Tell whether the cohort has been announced, under whatever name."""

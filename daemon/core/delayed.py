@@ -81,7 +81,7 @@ class DelayedRemovals:
         if not waiting:
             return []
         newer = {id(waiting[member]) for member in members if member in waiting}
-        return self.take_of(lambda batch: id(batch) in newer) if newer else []
+        return self._take_if(lambda batch: id(batch) in newer) if newer else []
 
     def keep(
         self, run: ChangeSet, ledger: PartitionLedger, queue: WindowQueue, now_s: float
@@ -132,8 +132,12 @@ class DelayedRemovals:
             due.append(self._line.popleft())
         return self._taken(due)
 
-    def take_of(self, wanted: Callable[[Batch], bool]) -> list[Batch]:
-        """Remove and return these batches, due or not."""
+    def take_of(self, partitions: Iterable[Partition]) -> list[Batch]:
+        """Remove and return the batches of these partitions, due or not."""
+        wanted = {partition for partition in partitions if self.load.of(partition)}
+        return self._take_if(lambda batch: batch.partition in wanted) if wanted else []
+
+    def _take_if(self, wanted: Callable[[Batch], bool]) -> list[Batch]:
         taken = [batch for batch in self._line if wanted(batch)]
         self._line = deque(batch for batch in self._line if not wanted(batch))
         return self._taken(taken)

@@ -79,6 +79,11 @@ class Pressure:
                 found.add(partition)
         return frozenset(found)
 
+    def is_full(self, filling: int, *, growing: bool) -> bool:
+        """Whether so much fills the memory; what grows no more does, where it keeps it full."""
+        keeps_it_full = self.saturated and not growing
+        return filling >= self._pending_max // (2 if keeps_it_full else 1)
+
     def crowding(self, tenures: Mapping[Partition, Tenure]) -> frozenset[Partition]:
         """Return who holds so much that the others would soon have no room; empty if all do."""
         if not self._crowding or len(self._crowding) == len(_drainable(tenures)):

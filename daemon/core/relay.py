@@ -63,7 +63,7 @@ class Relay:
         """Stop owning and drop its lanes. No attempt carrying its changes starts after this."""
         self._tenures.pop(partition, None)
         self._queue.drop(partition)
-        self.delayed.take_of(lambda batch: batch.partition == partition)
+        self.delayed.take_of([partition])
         self._weigh()
 
     def flushes_touching(self, partitions: Iterable[Partition]) -> list[int]:
@@ -142,9 +142,7 @@ class Relay:
         if self.delayed:  # Memory and a stop are worth more than a flap.
             until_s = math.inf if drain or self.saturated else now_s
             self._gather_delayed(self.delayed.take_due(until_s), now_s)
-            crowding = {p for p in self.crowding if self.delayed.load.of(p)}
-            if crowding:
-                self._gather_delayed(self.delayed.take_of(lambda b: b.partition in crowding), now_s)
+            self._gather_delayed(self.delayed.take_of(self.crowding), now_s)
         if capacity <= 0 or not self.lease.fresh(now_s):
             return []
         flushes: list[Flush] = []
@@ -161,7 +159,7 @@ class Relay:
         if not self.lease.fresh(now_s):
             return []
         wanted = set(partitions)
-        self._gather_delayed(self.delayed.take_of(lambda batch: batch.partition in wanted), now_s)
+        self._gather_delayed(self.delayed.take_of(wanted), now_s)
         heads = [w for w in self._queue.heads() if not wanted.isdisjoint(w.lanes)]
         return [f for w in heads if (f := self._seal_window(w, now_s)) is not None]
 
@@ -270,15 +268,16 @@ class Relay:
         """Return what must not be read on; see `Pressure`."""
         return self._pressure.to_pause(self.pending, self._tenures)
 
-    def relieve(self, *, held: bool = False) -> Partition | None:
+    def relieve(self, parked: Iterable[Partition] = (), *, held: bool = False) -> Partition | None:
         """Open the oldest barrier where lanes behind barriers alone fill the memory.
 
-        `held`: what is in flight does not end, so it fills the memory with them.
+        `held`: what is in flight does not end, so it fills the memory with them. `parked` grow
+        no more: where all barriers are theirs, what keeps the others paused fills it.
         """
         filling = self._queue.load.total if self._flights and not held else self.pending
-        if filling < self._rules.pending_max:
-            return None
         barred = [p for p, tenure in self._tenures.items() if tenure.barrier_to is not None]
+        if not self._pressure.is_full(filling, growing=not set(barred).issubset(parked)):
+            return None
         # Windows behind a head that can't leave can't either, so the heads alone decide.
         waiting = {p for window in self._queue.heads() for p in window.lanes}
         if not barred or not waiting.issubset(barred):
@@ -287,8 +286,8 @@ class Relay:
         return barred[0]
 
     def _weigh(self) -> None:
-        waiting = (self._queue.load, self.delayed.load)
-        self._pressure.update(waiting, self._flight_load, self._tenures)
+        loads = (self._queue.load, self.delayed.load)
+        self._pressure.update(loads, self._flight_load, self._tenures)
 
     def waiting(self) -> Iterable[Window]:
         """Yield the open windows, for those who show them."""

@@ -211,7 +211,8 @@ class Intake:
 
     def _match_pause(self) -> None:
         """Compare what should be paused with what is: each turn, so no change is ever missed."""
-        opened = self.relay.relieve(held=self._flights_held())
+        parked = self.ownership.standing.parked
+        opened = self.relay.relieve(parked, held=self._flights_held())
         if opened is not None:
             self._metrics.barrier_opened.inc()
             self._log.warning(event.BARRIER_OPENED, str(opened), partition=str(opened))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from rich import box
 from rich.console import Console
@@ -11,10 +11,18 @@ from rich.text import Text
 
 
 def print_columns(
-    names: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Collection[str] = (),
+    *,
+    odd: Callable[[Sequence[str]], bool] = lambda _: False,
+    console: Console | None = None,
 ) -> None:
-    """Print the rows under their names; those in `right` are flush with the right edge."""
-    console = Console()
+    """Print the rows under their names; those in `right` are flush with the right edge.
+
+    On a terminal the `odd` rows stand out.
+    """
+    console = console or Console()
     if not console.is_terminal:
         for line in plain_lines(names, rows):
             print(line)
@@ -24,7 +32,8 @@ def print_columns(
         table.add_column(name, justify="right" if name in right else "left", no_wrap=True)
     table.columns[-1].no_wrap = False
     for cells in rows:
-        table.add_row(*map(Text, cells))
+        style = "yellow" if odd(cells) else ""
+        table.add_row(*(Text(cell, style=style) for cell in cells))
     console.print(table)
 
 

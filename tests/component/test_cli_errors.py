@@ -16,7 +16,11 @@ from daemon.config.document import merge
 from tests.support.configs import nested, smallest
 from tests.support.processes import free_port
 
-COMMANDS = ("run", "check", "offsets", "demo", "simulator")
+COMMANDS = (
+    *("run", "check", "plan", "init", "top", "demo", "simulator"),
+    *("offsets", "dlq", "schema"),
+)
+LAST_WORDS = (("offsets", "reset"), ("dlq", "list"), ("dlq", "show"), ("dlq", "replay"))
 USAGE = 2
 
 
@@ -199,13 +203,16 @@ def test_the_version_names_all_that_matters() -> None:
     assert all(word in said.out for word in ("contract ", "Python 3.", "librdkafka "))
 
 
-@pytest.mark.parametrize("arguments", [(), *((command,) for command in COMMANDS)], ids=str)
+@pytest.mark.parametrize(
+    "arguments", [(), *((command,) for command in COMMANDS), *LAST_WORDS], ids=str
+)
 def test_every_command_has_help(arguments: Sequence[str]) -> None:
     said = cohortd(*arguments, "--help")
 
     assert said.code == 0
     assert said.errors == []
     assert said.out.lstrip().startswith("Usage: ")
+    assert "<list[" not in said.out  # What is meant, in place of a type of Python's.
     if not arguments:
         assert all(command in said.out for command in COMMANDS)
 

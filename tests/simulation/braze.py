@@ -6,7 +6,9 @@ import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from daemon.core.delivery import Attempt
 from daemon.core.verdict import Answer, Quota, judge, judge_failure
+from tests.simulation.names import Book
 from tests.simulation.oracle import Oracle, Request
 from tests.simulation.scenario import REQUEST_S, SETTLE_S, UNIX_0_S
 from tests.simulation.world import World
@@ -52,14 +54,26 @@ class Braze:
     asks of it. Up to that line everything is allowed.
     """
 
-    def __init__(self, world: World, oracle: Oracle) -> None:
+    def __init__(self, world: World, oracle: Oracle, book: Book) -> None:
         self.weather = Weather()
+        self.book = book
         self._world = world
         self._oracle = oracle
 
-    def send(self, request: Request | None, cohort: str, told: Callable[[Answer], None]) -> None:
-        """Let a request leave; `None` is an announcement, which changes no membership."""
-        kind = self._fate(request, cohort)
+    def send(
+        self,
+        request: Request | None,
+        attempt: Attempt,
+        told: Callable[[Answer], None],
+        *,
+        announced: bool = True,
+    ) -> None:
+        """Let a request leave; `None` is an announcement, which changes no membership.
+
+        `announced`: the sender itself has announced the cohort, and was not told that it is lost.
+        """
+        cohort = attempt.cohort
+        kind = self._fate(request, cohort, announced=announced)
         rng = self._world.rng
         slow = self._world.now < self.weather.slow_until_s
         latency_s = rng.uniform(0.3, REQUEST_S * 0.999) if slow else rng.uniform(0.005, 0.3)
@@ -72,6 +86,8 @@ class Braze:
         def end() -> None:
             if request is not None:
                 self._oracle.ended(request, ambiguous=ambiguous)
+            if kind in ("ok", "queued"):
+                self._note_name(attempt)
             told(answer)
 
         self._world.after(latency_s, end)
@@ -94,11 +110,20 @@ class Braze:
             self._world.sometimes("applied_after_death")
             self._world.after(at_s, functools.partial(self._apply, request, diverted=True))
 
-    def _fate(self, request: Request | None, cohort: str) -> str:
+    def _note_name(self, attempt: Attempt) -> None:
+        if attempt.update is None:
+            self.book.took(attempt.cohort, attempt.name)
+        else:
+            self.book.sent(attempt)
+
+    def _fate(self, request: Request | None, cohort: str, *, announced: bool) -> str:
         said = self._said_by_weather(cohort)
         if said:
             return said
         world = self._world
+        if request is not None and cohort in self.book.lost:
+            # Whose cohort it is can't be seen from a refusal: it may be the members.
+            return "not_found" if announced or world.chance(0.5) else "refused"
         if request is not None and not world.plan.refused.isdisjoint(request.changes):
             return world.rng.choice(_REFUSED)
         if not world.healed and world.chance(world.plan.ambiguous):

@@ -126,5 +126,5 @@ BUGS: dict[str, Bug] = {
     "lost_partition_committed": bug("G7", (Handover, "lose", _commit_what_is_lost)),
     "committed_backwards": bug("G7, G6", (Tenure, "intent", _last_from_a_copy)),
     "out_of_date_records_taken": bug("G2, rule 3", (Reading, "_run", _out_of_date)),
-    "out_of_range_passed_over": bug("G2", (Ownership, "fault", _on_from_where_there_is)),
+    "out_of_range_passed_over": bug("G2, rule 3", (Ownership, "fault", _on_from_where_there_is)),
 }

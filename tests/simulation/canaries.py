@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
-from tests.simulation import bugs_offsets, bugs_ownership, bugs_sending, bugs_windows
+from tests.simulation import (
+    bugs_offsets,
+    bugs_ownership,
+    bugs_reading,
+    bugs_sending,
+    bugs_windows,
+)
 from tests.simulation.planting import Bug
 from tests.simulation.runner import Verdict, run
 from tests.simulation.scenario import WHOLE, Narrowing
@@ -20,6 +26,7 @@ BUGS: dict[str, Bug] = {
     **bugs_windows.BUGS,
     **bugs_offsets.BUGS,
     **bugs_ownership.BUGS,
+    **bugs_reading.BUGS,
 }
 
 

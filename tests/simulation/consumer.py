@@ -39,6 +39,9 @@ class Owner(Waiter, Sending, Protocol):
         """It and the brokers hear each other."""
 
     def guard(self, do: Callable[[], None]) -> Callable[[], None]: ...
+    def awaits_schema(self, partition: Partition) -> bool:
+        """Tell whether what comes next of a partition needs a schema that it can't know yet."""
+
     def entered(self, what: str) -> None:
         """It is inside a call of the group: here a process may be killed."""
 
@@ -149,6 +152,8 @@ class Consumer:
             self._listener.on_assign(partitions)
             return
         mine = [p for p in partitions if p in self.assigned]
+        held = sum(p in self.paused() and self._owner.awaits_schema(p) for p in mine)
+        self._world.sometimes("revoked_while_held", held)
         member = self.member
         self._world.note("on_revoke", self.name, *map(str, mine))
         self._owner.entered("revoke")
@@ -183,6 +188,15 @@ class Consumer:
     def read_to(self, partition: Partition) -> int:
         """Return the offset after what was handed out."""
         return self._fetcher.read_to(partition)
+
+    def paused(self) -> set[Partition]:
+        """Return what is read and paused."""
+        return self._fetcher.paused()
+
+    def schemas_ahead(self, partition: Partition) -> set[int]:
+        """Return the schemas of what one poll may hand out next of a partition."""
+        at, most = self.read_to(partition), self._world.plan.limits.poll_max
+        return {entry.schema for entry in self._log.read(partition, at, most)} - {0}
 
     def seek(self, partition: Partition, offset: int) -> None:
         """Read on from another offset."""

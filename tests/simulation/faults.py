@@ -6,7 +6,7 @@ import functools
 import itertools
 import random
 
-from tests.simulation.happenings import FAULTS
+from tests.simulation.happenings import FAULTS, FAULTS_OF
 from tests.simulation.parts import Surroundings
 from tests.simulation.person import Person
 from tests.simulation.process import Process
@@ -33,7 +33,7 @@ class Faults:
         for _ in range(self._plan.daemons):
             self.start()
         for number, at_s, kind in self._plan.faults:
-            assert kind in FAULTS, kind
+            assert kind in (*FAULTS, *itertools.chain(*FAULTS_OF.values())), kind
             self._world.at(at_s, functools.partial(self._strike, number, kind))
 
     @property
@@ -191,6 +191,35 @@ class Faults:
     def letters_out(self, _process: Process) -> None:
         self._around.mailbox.out_until_s = self._until_s(1, 20)
 
+    # Of names, schemas and cohorts.
+
+    def rename(self, _process: Process) -> None:
+        self._around.log.rename(self._rng.choice(self._plan.keys)[0])
+
+    def lose_cohort(self, _process: Process) -> None:
+        """Let Braze lose a cohort until it is announced anew."""
+        self._around.braze.book.lost.add(self._rng.choice(self._plan.keys)[0])
+
+    def names_out(self, _process: Process) -> None:
+        self._around.braze.book.out_until_s = self._until_s(1, 20)
+
+    def names_slow(self, _process: Process) -> None:
+        self._around.braze.book.slow_until_s = self._until_s(2, 30)
+
+    def truncate_names(self, _process: Process) -> None:
+        self._around.braze.book.truncate()
+
+    def registry_out(self, _process: Process) -> None:
+        self._around.registry.out_until_s = self._until_s(1, 25)
+
+    def registry_slow(self, _process: Process) -> None:
+        self._around.registry.slow_until_s = self._until_s(2, 30)
+
+    def flood(self, _process: Process) -> None:
+        """Have somebody write of cohorts that are nobody's."""
+        for key in self._plan.strangers:
+            self._around.log.append(key, add=self._rng.random() < 0.7)
+
     # The end of it all.
 
     def heal(self) -> None:
@@ -201,6 +230,9 @@ class Faults:
         trouble.lose_until_s = trouble.refuse_until_s = 0.0
         self._around.mailbox.out_until_s = min(self._around.mailbox.out_until_s, self._world.now)
         self._around.braze.weather.clear()
+        book, registry = self._around.braze.book, self._around.registry
+        book.out_until_s = book.slow_until_s = 0.0
+        registry.out_until_s = registry.slow_until_s = 0.0
         for process in self.living:
             process.calls_left = float("inf")
             process.killed_in = None

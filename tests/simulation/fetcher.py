@@ -68,6 +68,10 @@ class Fetcher:
             self._world.sometimes("paused", int(paused))
             self._cursors[partition].paused = paused
 
+    def paused(self) -> set[Partition]:
+        """Return what is read and paused."""
+        return {p for p, cursor in self._cursors.items() if cursor.paused and not cursor.faulted}
+
     def position(self, partition: Partition) -> int | None:
         """Return the next offset to be read, None before the first."""
         cursor = self._cursors.get(partition)
@@ -108,12 +112,18 @@ class Fetcher:
         if records:
             cursor.position = records[-1].offset() + 1
             cursor.heard = True
-            return self._handed_out([*records, *self._stale(partition, records[0].offset())])
+            polled = self._handed_out([*records, *self._stale(partition, records[0].offset())])
+            if records[-1] is not self._log.records[partition][-1] or self._world.chance(0.7):
+                return polled
+            return [*polled, self._end_told(partition, cursor, end)]
         if cursor.told_end == end:
             return []
+        return [self._end_told(partition, cursor, end)]
+
+    def _end_told(self, partition: Partition, cursor: Cursor, end: int) -> EndOfPartition:
         cursor.told_end = cursor.position = end
         cursor.heard = True
-        return [EndOfPartition(partition, end)]
+        return EndOfPartition(partition, end)
 
     def _stale(self, partition: Partition, position: int) -> list[Entry]:
         """Return records that a rebalance, a pause or a seek should have taken away."""

@@ -36,6 +36,14 @@ FAULTS = (
     "recreate",
     "jump_clock",
 )
+# And of what only some worlds have, by what they have: names to tell, a topic that remembers them,
+# schemas to ask for, cohorts that come from anybody.
+FAULTS_OF: dict[str, tuple[str, ...]] = {
+    "announce": ("rename", "lose_cohort"),
+    "names_topic": ("names_out", "names_slow", "truncate_names"),
+    "schemas": ("registry_out", "registry_slow"),
+    "strangers": ("flood",),
+}
 GRACEFUL = ("stop", "join", "shuffle")
 KINDS_OF: dict[str, tuple[str, ...]] = {"storm": FAULTS, "rolling": GRACEFUL, "calm": ()}
 ARMS = tuple(KINDS_OF)
@@ -75,7 +83,7 @@ _COMMITS = (
 # What 200 worlds of the storm must have seen, or they were not worth running.
 MUST_HAPPEN = frozenset(
     {
-        *(f"fault_{kind}" for kind in FAULTS),
+        *(f"fault_{kind}" for kinds in (FAULTS, *FAULTS_OF.values()) for kind in kinds),
         *(f"answer_{kind}" for kind in _ANSWERS),
         *(f"commit_{kind}" for kind in _COMMITS),
         "abandoned",
@@ -85,6 +93,8 @@ MUST_HAPPEN = frozenset(
         "barrier",
         "bisection",
         "clean",
+        "cohort_announced_anew",
+        "cohort_refused",
         "crowded",
         "expired",
         "failed_but_applied",
@@ -95,9 +105,15 @@ MUST_HAPPEN = frozenset(
         "killed_in_revoke",
         "left_drained",
         "left_late",
+        "known_cohort_flows_beside_refused",
         "lost_before_applying",
+        "name_followed",
+        "names_given_up_waiting",
+        "names_remembered",
+        "names_truncated",
         "offset_reset",
         "on_lost",
+        "others_flow_beside_held",
         "others_flow_beside_parked",
         "parked",
         "parked_continued",
@@ -108,13 +124,18 @@ MUST_HAPPEN = frozenset(
         "put_back",
         "rebalance_cooperative",
         "rebalance_eager",
+        "registry_trouble",
+        "renamed",
         "replay",
+        "revoked_while_held",
+        "schema_awaited",
         "skipped_by_start",
         "stale_records",
         "state_turned",
         "superseded",
         "topic_made_anew",
         "unclean_takeover",
+        "unknown_schema",
         "waited",
     }
 )

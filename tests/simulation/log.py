@@ -16,17 +16,22 @@ from tests.simulation.world import World
 # two records of a partition have in common.
 _LIFE = 1_000_000
 
+# The id of a schema that the registry does not have.
+UNKNOWN_SCHEMA = 99
+
 
 class Entry:
     """One record. It has the face of a client's message, as far as the daemon uses it."""
 
-    __slots__ = ("_offset", "_partition", "add", "key_of")
+    __slots__ = ("_offset", "_partition", "add", "key_of", "name", "schema")
 
     def __init__(self, partition: Partition, offset: int, key_of: Key | None, *, add: bool) -> None:
         self._partition = partition
         self._offset = offset
         self.key_of = key_of  # None: nobody can make sense of it.
         self.add = add
+        self.name: str | None = None  # Of its cohort, where it says one.
+        self.schema = 0  # By which it is written; 0 where it needs none.
 
     def topic(self) -> str:
         return self._partition.topic
@@ -68,6 +73,8 @@ class Log:
         self._offsets: dict[Partition, list[int]] = {}
         self._lives: dict[str, int] = {}
         self._place = plan.place
+        self.names = {cohort: f"name 0 of {cohort}" for cohort, _ in plan.place}
+        self.schema = min(1, plan.limits.schemas)  # What is written now.
         for partition in plan.partitions:
             self.add(partition)
 
@@ -86,26 +93,35 @@ class Log:
         """Return what stands for an offset of the log that is there now."""
         return self._lives[partition.topic] * _LIFE + offset
 
-    def append(self, key: Key, *, add: bool) -> None:
-        """Append a change."""
+    def append(self, key: Key, *, add: bool, named: bool = True) -> None:
+        """Append a change, with its cohort's name or without."""
         partition = self._place[key]
-        offset = self._put(partition, key, add=add)
-        self.history[key].append((self.place(partition, offset), add))
+        entry = self._put(partition, key, add=add)
+        entry.name = self.names[key[0]] if named else None
+        self.history[key].append((self.place(partition, entry.offset()), add))
 
-    def append_broken(self, partition: Partition) -> None:
-        """Append a record that can't be used."""
-        self._put(partition, None, add=False)
+    def append_broken(self, partition: Partition, *, unknown_schema: bool = False) -> None:
+        """Append a record that can't be used: of a schema that nobody knows, or as it is."""
+        entry = self._put(partition, None, add=False)
+        entry.schema = UNKNOWN_SCHEMA if unknown_schema else entry.schema
+
+    def rename(self, cohort: str) -> None:
+        """Have records say another name of a cohort from now on."""
+        number = int(self.names[cohort].split()[1]) + 1
+        self.names[cohort] = f"name {number} of {cohort}"
 
     def skip(self, partition: Partition, count: int) -> None:
         """Leave a gap: control records, an aborted transaction."""
         self.end[partition] += count
 
-    def _put(self, partition: Partition, key: Key | None, *, add: bool) -> int:
+    def _put(self, partition: Partition, key: Key | None, *, add: bool) -> Entry:
         offset = self.end[partition]
-        self.records[partition].append(Entry(partition, offset, key, add=add))
+        entry = Entry(partition, offset, key, add=add)
+        entry.schema = self.schema
+        self.records[partition].append(entry)
         self._offsets[partition].append(offset)
         self.end[partition] = offset + 1
-        return offset
+        return entry
 
     def expire(self, partition: Partition, low: int) -> None:
         """Nothing below `low` can be read any more; those who judge still know what it was."""
@@ -161,12 +177,16 @@ class Producer:
         plan, rng = self._world.plan, self._world.rng
         self._left -= count
         keys = self._keys()
+        if plan.limits.schemas and rng.random() < 0.1:
+            self._log.schema = rng.randint(1, plan.limits.schemas)
         for _ in itertools.repeat(None, count):
             key = rng.choice(keys)
             if rng.random() < plan.broken:
-                self._log.append_broken(plan.place[key])
+                unknown = bool(plan.limits.schemas) and rng.random() < 0.5
+                self._log.append_broken(plan.place[key], unknown_schema=unknown)
             else:
-                self._log.append(key, add=rng.random() < 0.55)
+                named = not plan.limits.announce or rng.random() < 0.9
+                self._log.append(key, add=rng.random() < 0.55, named=named)
             if rng.random() < 0.1:
                 self._log.skip(plan.place[key], rng.randint(1, 4))
 

@@ -225,7 +225,7 @@ class Oracle:
             if lasted_s < self._world.plan.limits.give_up_after_s:
                 self._fail("G12", f"{key} is given up {lasted_s:.3f} s after the first refusal")
             self._world.sometimes("gave_up")
-        elif key not in self._world.plan.refused:
+        elif reason != "too_many_cohorts" and key not in self._world.plan.refused:
             self._fail("G12", f"{key} is in the dead letters, but Braze takes it")
         seen = self.keys[key]
         seen.lettered = max(seen.lettered, place)
@@ -234,7 +234,7 @@ class Oracle:
 
     def final(self) -> None:
         """Judge the whole, after everything was healed and the log has gone quiet."""
-        for key in self._world.plan.keys:
+        for key in (*self._world.plan.keys, *self._world.plan.strangers):
             last = self._log.below(key)
             seen = self.keys[key]
             if last is None:
@@ -243,7 +243,7 @@ class Oracle:
                 right = seen.lettered == last[0]
                 guarantee, said = "G2", f"{key} was refused, its dead letter is {seen.lettered}"
             else:
-                given_up = seen.lettered == last[0]
+                given_up = seen.lettered == last[0]  # Or refused, with its cohort.
                 right = given_up or (seen.newest == last[0] and seen.state is last[1])
                 guarantee, said = "G1", f"{key} is {seen.state} of {seen.newest}"
             if not right and not self.commits.skipped(self._world.plan.place[key], last[0]):

@@ -1,4 +1,4 @@
-"""Dead letters, records read, and counters: the small ports of an intake, simulated."""
+"""Dead letters and counters: the small ports of an intake, simulated."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from daemon.core.model import ChangeSet, Flush, Outcome, Partition
-from daemon.formats.decode import Decoded
-from daemon.kafka.records import Letter, Reason, Reject, Run
-from tests.simulation.log import Entry, Log
+from daemon.core.model import Flush, Outcome, Partition
+from daemon.kafka.records import Letter, Reason, Reject
+from tests.simulation.decoding import Roster
+from tests.simulation.log import UNKNOWN_SCHEMA, Log
 from tests.simulation.oracle import Oracle
 from tests.simulation.scenario import Key
-from tests.simulation.world import Waiter, World
+from tests.simulation.world import Violation, Waiter, World
 
 # A record that can't be used, or a change of a member; its place, and why it is a letter.
 Meant: TypeAlias = tuple[Key | Partition, int, str]
@@ -45,14 +45,25 @@ class Mailbox:
 class Maker:
     """Makes letters whose value is a number; what it stands for is kept beside."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, world: World, log: Log, roster: Roster) -> None:
         self.meant: list[Meant] = []
+        self._world = world
         self._log = log
+        self._roster = roster
 
     def of_record(self, reject: Reject) -> Letter:
-        """Return the letter of a broken record."""
-        place = self._log.place(reject.partition, reject.offset)
-        return self._letter((reject.partition, place, reject.reason))
+        """Return the letter of a record, judging that it can't be used."""
+        partition, reason = reject.partition, reject.reason
+        place = self._log.place(partition, reject.offset)
+        entry = self._log.read(partition, reject.offset, 1)[0]
+        if reason == Reason.TOO_MANY_COHORTS and entry.key_of is not None:
+            self._roster.refuses(entry.key_of[0])
+            return self._letter((entry.key_of, place, reason))
+        unknown = entry.schema == UNKNOWN_SCHEMA
+        if entry.key_of is not None or unknown is not (reason == Reason.UNKNOWN_SCHEMA):
+            raise Violation("G12", f"{partition} {reject.offset} is called {reason}")
+        self._world.sometimes("unknown_schema", int(unknown))
+        return self._letter((partition, place, reason))
 
     def of_refusal(self, flush: Flush, outcome: Outcome) -> Iterable[tuple[str, Letter]]:
         """Return a letter for each member refused."""
@@ -118,38 +129,6 @@ class Outbox:
 
     def close(self) -> None:
         """Nothing is left to do."""
-
-
-class SimpleDecoder:
-    """Reads a run of entries, record by record."""
-
-    def decode(self, run: Run, *, stop_at_reject: bool = False) -> Decoded:
-        """Return changes and rejects of a run."""
-        assert not stop_at_reject, "the simulation has a dead-letter topic"
-        changes: dict[str, dict[object, bool]] = {}
-        rejects = []
-        count = 0
-        for record in run.records:
-            assert isinstance(record, Entry)
-            if record.key_of is None:
-                detail = "broken"
-                rejects.append(
-                    Reject(run.partition, record.offset(), Reason.INVALID_RECORD, detail)
-                )
-                continue
-            cohort, member = record.key_of
-            changes.setdefault(cohort, {})[member] = record.add
-            count += 1
-        change_set = ChangeSet(
-            run.partition,
-            run.first_offset,
-            run.next_offset,
-            changes,  # type: ignore[arg-type]
-            count=count,
-            names={cohort: f"name of {cohort}" for cohort in changes},
-            leader_epoch=run.leader_epoch,
-        )
-        return Decoded(change_set, tuple(rejects))
 
 
 class SilentMetrics:

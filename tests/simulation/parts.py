@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -16,22 +16,24 @@ from daemon.core.queue import WindowRules
 from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
 from daemon.core.takeover import Destination
-from daemon.formats.decode import Decoder
 from daemon.intake.letters import Letters
 from daemon.intake.loop import Intake, IntakeRules
 from daemon.intake.ports import Ports
 from daemon.intake.starts import FirstStart, Starts
 from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.metrics import Metrics
-from tests.simulation import consumer, scenario, wire
+from tests.simulation import consumer, decoding, names, scenario, wire
 from tests.simulation.braze import Braze
 from tests.simulation.consumer import Consumer
 from tests.simulation.coordinator import Coordinator
+from tests.simulation.decoding import Roster
 from tests.simulation.log import Log
+from tests.simulation.names import Naming
 from tests.simulation.oracle import Oracle
-from tests.simulation.outbox import Mailbox, Maker, Outbox, SilentMetrics, SimpleDecoder
+from tests.simulation.outbox import Mailbox, Maker, Outbox, SilentMetrics
+from tests.simulation.registry import Librarian, Registry
 from tests.simulation.surveys import Surveys
-from tests.simulation.wire import Dispatcher, Line
+from tests.simulation.wire import Dispatcher, Judges, Line
 from tests.simulation.world import World
 
 
@@ -45,6 +47,7 @@ class Surroundings:
     coordinator: Coordinator
     braze: Braze
     mailbox: Mailbox
+    registry: Registry
 
 
 class WatchedRelay(Relay):
@@ -66,16 +69,16 @@ class WatchedRelay(Relay):
             self.was_put_back()
         return needless
 
-    def relieve(self, *, held: bool = False) -> Partition | None:
+    def relieve(self, parked: Iterable[Partition] = (), *, held: bool = False) -> Partition | None:
         """Do as a relay does, and tell."""
         bounds = {p: tenure.barrier_to for p, tenure in self.tenures.items()}
-        partition = super().relieve(held=held)
+        partition = super().relieve(parked, held=held)
         if partition is not None:
             self.opened(partition, bounds[partition] or 0.0)
         return partition
 
 
-class Owner(consumer.Owner, wire.Owner, Protocol):
+class Owner(consumer.Owner, wire.Owner, names.Owner, Protocol):
     """The process they belong to."""
 
     def opened(self, partition: Partition, bound: float) -> None:
@@ -91,6 +94,8 @@ class Parts:
     relay: Relay
     intake: Intake
     watch: IntakeWatch
+    naming: Naming
+    librarian: Librarian
 
 
 def _delivery(world: World) -> Delivery:
@@ -127,20 +132,32 @@ def build(around: Surroundings, owner: Owner) -> Parts:
     """Put a daemon together."""
     world = around.world
     client = Consumer(world, owner, around.log, around.coordinator)
-    dispatcher = Dispatcher(world, owner, _delivery(world), around.oracle, around.braze)
+    delivery, roster = _delivery(world), Roster(world, owner.name)
+    naming = Naming(world, owner, around.braze.book, delivery.names)
+    judges = Judges(around.oracle, naming, roster)
+    dispatcher = Dispatcher(world, owner, delivery, judges, around.braze)
+    librarian = Librarian(world, owner, around.registry)
     metrics = cast("Metrics", SilentMetrics(world))
     line, surveys = Line(world, owner, dispatcher), Surveys(world, owner, around.log)
-    ports = Ports(client, line, lambda: world.now, metrics, surveys=surveys, outlook=line.outlook)
+    ports = Ports(
+        client,
+        line,
+        lambda: world.now,
+        metrics,
+        surveys=surveys,
+        registry=librarian.library,
+        outlook=line.outlook,
+    )
     relay = _relay(world, owner)
-    maker = Maker(around.log)
+    maker = Maker(world, around.log, roster)
     letters = Letters(Outbox(around.mailbox, owner, maker), maker, relay, metrics)
     first = FirstStart(world.plan.start)
     starts = Starts(client, Destination(scenario.FINGERPRINT, scenario.SETTLE_S), first)
     rules = IntakeRules(world.plan.limits.poll_max, request_s=scenario.REQUEST_S)
-    decoder = cast("Decoder", SimpleDecoder())
+    decoder = decoding.decoder(world, librarian.library, roster)
     intake = Intake(rules, ports, relay, letters, starts, lambda _topic: decoder)
     limits = world.plan.limits
     overdue_s = limits.window_age_s + scenario.SETTLE_S + scenario.REQUEST_S
     watch_rules = WatchRules(limits.pending_max, overdue_s)
     watch = IntakeWatch(intake, ports, lambda: scenario.UNIX_0_S + world.now, watch_rules)
-    return Parts(client, dispatcher, relay, intake, watch)
+    return Parts(client, dispatcher, relay, intake, watch, naming, librarian)

@@ -39,7 +39,10 @@ class Process:
         parts = build(around, self)
         self.consumer, self.dispatcher = parts.consumer, parts.dispatcher
         self.relay, self.intake = parts.relay, parts.intake
-        self._watch = parts.watch
+        self._watch, self._naming, self._librarian = parts.watch, parts.naming, parts.librarian
+        self._held: set[Partition] = set()  # Waiting for a schema at the last look.
+        self._read = 0
+        self._needless: set[Partition] = set()  # Paused at the last look, for no reason.
         self._world.after(self._world.rng.uniform(0, 1), self.guard(self._turn))
 
     # What happens to it.
@@ -206,6 +209,9 @@ class Process:
                 self._world.at(self.stalled_until_s, self.guard(self._turn))
                 return
             if not self._begun:
+                if self._naming.follower is not None and not self._naming.follower.is_over():
+                    self._world.after(0.1, self.guard(self._turn))
+                    return
                 self._begun = True
                 self.intake.join()
             self._work()
@@ -253,8 +259,27 @@ class Process:
         bound = limits.pending_max + limits.poll_max * (1 + LANE_COST)
         if self.relay.pending > bound:
             raise Violation("G9", f"{self.name}: {self.relay.pending} pending, at most {bound}")
+        if limits.schemas and limits.pending_max >= scenario.AMPLE and not self.draining:
+            self._check_paused()
+
+    def _check_paused(self) -> None:
+        """Judge that nothing is paused but what needs a schema: memory never runs short here."""
+        paused = {p for p in self.consumer.paused() if p not in self._around.log.broken}
+        held = {p for p in paused if self.awaits_schema(p)}
+        needless = paused - held
+        if again := needless & self._needless:
+            raise Violation("G12", f"{self.name}: {min(again)} is paused, and needs no schema")
+        self._needless = needless
+        read = sum(self.consumer.read_to(p) for p in self.consumer.assigned - held)
+        flows = bool(held) and held == self._held and read > self._read
+        self._world.sometimes("others_flow_beside_held", int(flows))
+        self._held, self._read = held, read
+
+    def awaits_schema(self, partition: Partition) -> bool:
+        """Tell whether what comes next of a partition needs a schema that it can't know yet."""
+        return any(map(self._librarian.awaits, self.consumer.schemas_ahead(partition)))
 
     @property
     def quiet(self) -> bool:
         """Nothing waits and nothing is in flight."""
-        return self.relay.idle and not self.dispatcher.on_wire
+        return self.relay.idle and self.dispatcher.quiet

@@ -15,9 +15,11 @@ from tests.simulation.coordinator import Coordinator
 from tests.simulation.faults import Faults
 from tests.simulation.fetcher import entries_for_messages
 from tests.simulation.log import Log, Producer
+from tests.simulation.names import Book
 from tests.simulation.oracle import Oracle
 from tests.simulation.outbox import Mailbox
 from tests.simulation.parts import Surroundings
+from tests.simulation.registry import Registry
 from tests.simulation.scenario import HEALED_WITHIN_S, WHOLE, Narrowing, scaled, scenario
 from tests.simulation.world import Violation, World, readable
 
@@ -67,7 +69,8 @@ def run(
         coordinator = Coordinator(world, oracle)
         oracle.owners = coordinator
         mailbox = Mailbox(world, oracle)
-        around = Surroundings(world, log, oracle, coordinator, Braze(world, oracle), mailbox)
+        braze = Braze(world, oracle, Book(world))
+        around = Surroundings(world, log, oracle, coordinator, braze, mailbox, Registry(world))
         try:
             _live(around, verdict)
         except Violation as violation:
@@ -114,6 +117,7 @@ def _live(around: Surroundings, verdict: Verdict) -> None:
         )
     verdict.healed_in_s = world.now - healed_at_s
     oracle.final()
+    around.braze.book.final(around.log)
 
 
 def _gets_there(around: Surroundings, quiet: Callable[[], bool]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from unittest.mock import patch
 
 from daemon.core.model import Alias, Device, Member, Partition
-from tests.simulation.happenings import KINDS_OF
+from tests.simulation.happenings import FAULTS_OF, KINDS_OF
 
 SESSION_S = 12.0
 HEARTBEAT_S = 1.0
@@ -26,6 +26,7 @@ POLL_S = 36.0  # max.poll.interval
 GRACE_S = 15.0
 REVOKE_MARGIN_S = 4.0
 STUCK_AFTER_S = 35.0  # Longer than the 15 s after which a culprit is tried again, twice.
+RENAME_EVERY_S = 6.0
 UNIX_0_S = 1_700_000_000.0
 FINGERPRINT = "simulated"
 
@@ -33,6 +34,8 @@ FINGERPRINT = "simulated"
 HEALED_WITHIN_S = 150.0
 
 Key: TypeAlias = tuple[str, Member]
+
+AMPLE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,9 @@ class Limits:
     per_hour: float
     announce: bool
     give_up_after_s: float
+    names_topic: bool = False
+    schemas: int = 0  # How many there are; where there are none, nobody asks for one.
+    cohorts_max: int = AMPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Scenario:
     late: Partition  # Comes into being while the daemons run, if a fault says so.
     place: dict[Key, Partition]
     keys: tuple[Key, ...]
+    strangers: tuple[Key, ...]  # Of cohorts that are nobody's.
     refused: frozenset[Key]
     daemons: int
     changes: int
@@ -102,13 +109,10 @@ def _member(number: int) -> Member:
     return f"m{number}"
 
 
-_AMPLE = 10_000
-
-
 def _limits(rng: random.Random, *, calm: bool) -> Limits:
     tight = not calm and rng.random() < 0.5
     return Limits(
-        pending_max=rng.randint(60, 100) if tight else _AMPLE,
+        pending_max=rng.randint(60, 100) if tight else AMPLE,
         reserve=20_000 if calm else rng.choice((6, 20, 20_000)),
         update_members=rng.choice((2, 3, 1_000)),
         # A closed window waits for the one before it, so an early stop may leave it undone.
@@ -148,7 +152,7 @@ def _draw(seed: int, arm: str) -> Scenario:
     rng = random.Random(f"{seed} {arm}")
     storm = arm == "storm"
     limits = _limits(rng, calm=not storm)
-    tight = limits.pending_max < _AMPLE  # Then there must be enough to fill it.
+    tight = limits.pending_max < AMPLE  # Then there must be enough to fill it.
     topics = ["t", "u"][: rng.choice((1, 1, 2))]
     count = rng.randint(3 if tight else len(topics), 4)
     partitions = tuple(Partition(topics[n % len(topics)], n // len(topics)) for n in range(count))
@@ -164,13 +168,14 @@ def _draw(seed: int, arm: str) -> Scenario:
     kinds = KINDS_OF[arm]
     trouble = range(rng.randint(2, 10)) if kinds else ()
     faults = sorted((rng.uniform(2, duration_s), rng.choice(kinds)) for _ in trouble)
-    return Scenario(
+    plan = Scenario(
         seed=seed,
         arm=arm,
         partitions=partitions,
         late=late,
         place=place,
         keys=tuple(place),
+        strangers=(),
         refused=refused,
         daemons=rng.randint(1, 3),
         changes=rng.randint(100, 220) if tight else rng.randint(40, 160),
@@ -183,6 +188,44 @@ def _draw(seed: int, arm: str) -> Scenario:
         ambiguous=rng.choice((0.0, 0.05, 0.3)) if storm else 0.0,
         broken=0.03 if storm else 0.0,
     )
+    return _with_surroundings(plan, len(cohorts), tight=tight)
+
+
+def _with_surroundings(plan: Scenario, cohorts: int, *, tight: bool) -> Scenario:
+    """Add what only some have: a topic of names, a registry, cohorts that come from anybody.
+
+    They have chance of their own, so that a world without them is what it was before.
+    """
+    rng, storm = random.Random(f"{plan.seed} {plan.arm} surroundings"), plan.arm == "storm"
+    limits = dataclasses.replace(
+        plan.limits,
+        names_topic=plan.limits.announce and rng.random() < 0.7,
+        schemas=rng.choice((0, 0, 0, 2, 4)),
+    )
+    strangers: tuple[Key, ...] = ()
+    if storm and not tight and rng.random() < 0.35:
+        strangers = tuple((f"x{n}", f"s{n}") for n in range(rng.randint(3, 8)))
+        most = rng.randint(max(1, cohorts - 1), cohorts + 2)
+        limits = dataclasses.replace(limits, cohorts_max=most)
+    has = {
+        "announce": limits.announce,
+        "names_topic": limits.names_topic,
+        "schemas": limits.schemas,
+        "strangers": strangers,
+    }
+    kinds = [kind for what, kinds in FAULTS_OF.items() if has[what] for kind in kinds]
+    more = range(rng.randint(1, 4)) if storm and kinds else ()
+    first = len(plan.faults)
+    return dataclasses.replace(
+        plan,
+        limits=limits,
+        strangers=strangers,
+        place=plan.place | {key: rng.choice(plan.partitions) for key in strangers},
+        faults=(
+            *plan.faults,
+            *((first + n, rng.uniform(2, plan.duration_s), rng.choice(kinds)) for n in more),
+        ),
+    )
 
 
 def scenario(seed: int, arm: str = "storm", narrowing: Narrowing = WHOLE) -> Scenario:
@@ -192,12 +235,14 @@ def scenario(seed: int, arm: str = "storm", narrowing: Narrowing = WHOLE) -> Sce
     cohorts = sorted({cohort for cohort, _ in plan.keys})[: narrowing.cohorts]
     places = {*partitions, plan.late}
     keys = tuple(k for k in plan.keys if k[0] in cohorts and plan.place[k] in places)
+    strangers = tuple(key for key in plan.strangers if plan.place[key] in places)
     only = narrowing.only_faults
     return dataclasses.replace(
         plan,
         partitions=partitions,
-        place={key: plan.place[key] for key in keys},
+        place={key: plan.place[key] for key in (*keys, *strangers)},
         keys=keys,
+        strangers=strangers,
         refused=plan.refused.intersection(keys),
         faults=tuple(fault for fault in plan.faults if only is None or fault[0] in only),
         daemons=narrowing.daemons or plan.daemons,
@@ -215,6 +260,8 @@ def scaled(limits: Limits) -> Iterator[None]:
         "daemon.core.queue.MEMBERS_MAX": limits.window_members,
         "daemon.intake.loop.REVOKE_MARGIN_S": REVOKE_MARGIN_S,
         "daemon.core.sender.SEARCH_PAUSE_S": 6.0,
+        "daemon.core.cohort_names.RENAME_EVERY_S": RENAME_EVERY_S,
+        "daemon.registry.library.UNKNOWN_FOR_S": 8.0,
         "daemon.intake.watch.PICTURE_EVERY_S": 2.0,
         "daemon.intake.watch.STUCK_AFTER_S": STUCK_AFTER_S,
     }

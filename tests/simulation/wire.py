@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.braze.dispatcher import Published
@@ -19,10 +20,12 @@ from daemon.core.model import Flush, Outcome
 from daemon.core.outlook import Outlook, outlook_of
 from daemon.core.verdict import Answer, Verdict
 from tests.simulation.braze import Braze
+from tests.simulation.decoding import Roster
+from tests.simulation.names import Naming
 from tests.simulation.oracle import Oracle, Request, Sending
 from tests.simulation.pace import Pace
 from tests.simulation.scenario import UNIX_0_S
-from tests.simulation.world import Violation, World
+from tests.simulation.world import World
 
 
 class Owner(Sending, Protocol):
@@ -36,11 +39,20 @@ class Owner(Sending, Protocol):
     def guard(self, do: Callable[[], None]) -> Callable[[], None]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who judge each attempt: the oracle, and those who have an eye on one process."""
+
+    oracle: Oracle
+    naming: Naming
+    roster: Roster
+
+
 class Dispatcher:
     """Starts attempts whenever something may have changed."""
 
     def __init__(
-        self, world: World, owner: Owner, delivery: Delivery, oracle: Oracle, braze: Braze
+        self, world: World, owner: Owner, delivery: Delivery, judges: Judges, braze: Braze
     ) -> None:
         self.published = Published()
         self.on_wire: dict[int, Request | None] = {}
@@ -49,9 +61,8 @@ class Dispatcher:
         self._world = world
         self._owner = owner
         self._delivery = delivery
-        self._oracle = oracle
+        self._oracle, self._naming, self._roster = judges.oracle, judges.naming, judges.roster
         self._braze = braze
-        self._announced: set[str] = set()
         self._taken = 0
         self._wake_at_s = math.inf
         self.tell: Callable[[list[Outcome]], None] = lambda _: None
@@ -85,6 +96,11 @@ class Dispatcher:
         backoff = any(sender.not_before_s > now_s for sender in senders)
         return backoff or bool(blocked_now(self._delivery, now_s))
 
+    @property
+    def quiet(self) -> bool:
+        """Nothing is on the wire, and no new name is due later."""
+        return not self.on_wire and self._naming.quiet
+
     def _pump(self) -> None:
         now_s = self._world.now
         for attempt in self._delivery.start(now_s):
@@ -108,7 +124,9 @@ class Dispatcher:
 
     def _start(self, attempt: Attempt) -> None:
         self._pace.take(self._owner.name, len(self.on_wire))
-        self._check_announced(attempt)
+        self._naming.starts(attempt)
+        if attempt.update is not None:
+            self._roster.sends(attempt.cohort)
         self._world.note(
             "attempt", self._owner.name, attempt.cohort, attempt.update and attempt.update.changes
         )
@@ -117,7 +135,8 @@ class Dispatcher:
         heard: Callable[[Answer], None] = lambda answer: self._owner.guard(  # noqa: E731
             lambda: self._finish(attempt, answer)
         )()
-        self._braze.send(request, attempt.cohort, heard)
+        announced = attempt.cohort in self._naming.own
+        self._braze.send(request, attempt, heard, announced=announced)
 
     def _finish(self, attempt: Attempt, answer: Answer) -> None:
         now_s = self._world.now
@@ -125,24 +144,11 @@ class Dispatcher:
         self._world.note("answer", self._owner.name, attempt.cohort, answer.reason)
         if answer.verdict is Verdict.ACCEPTED and request is not None:
             self._oracle.acknowledged(request)
-        self._note_announced(attempt, answer)
+        self._naming.ended(attempt, answer)
         unix_s = UNIX_0_S + now_s + self._world.clock_off_s
         self._pace.heard(answer, unix_s, update=attempt.update is not None)
         self._end(self._delivery.finish(attempt.id, answer, now_s, unix_s))
         self._pump()
-
-    def _check_announced(self, attempt: Attempt) -> None:
-        """Judge that Braze has been told a cohort's name before its first members."""
-        if attempt.update is None or not self._world.plan.limits.announce:
-            return
-        if attempt.cohort not in self._announced:
-            raise Violation("names", f"members of {attempt.cohort} are sent before its name")
-
-    def _note_announced(self, attempt: Attempt, answer: Answer) -> None:
-        if answer.reason == "not_found":
-            self._announced.discard(attempt.cohort)
-        elif attempt.update is None and answer.verdict is Verdict.ACCEPTED:
-            self._announced.add(attempt.cohort)
 
     def _end(self, outcomes: list[Outcome]) -> None:
         if outcomes:

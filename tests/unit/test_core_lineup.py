@@ -169,6 +169,39 @@ def test_a_rename_that_failed_is_tried_a_minute_later(verdict: Verdict) -> None:
     assert names.take_due(160.0) == ("gold", "Au")
 
 
+def test_a_late_rename_that_another_process_has_told_is_not_told_again() -> None:
+    names = CohortNames(enabled=True)
+    names.finished("gold", "Gold", Verdict.ACCEPTED, 100.0)
+    late = not names.must_announce("gold", "Au", 110.0)
+
+    names.remember({"gold": "Au"})
+
+    assert late
+    assert names.take_due(160.0) is None
+    assert not names.must_announce("gold", "Au", 160.0)
+
+
+def test_a_late_rename_stays_due_where_another_name_is_remembered() -> None:
+    names = CohortNames(enabled=True)
+    names.finished("gold", "Gold", Verdict.ACCEPTED, 100.0)
+    names.must_announce("gold", "Au", 110.0)
+
+    names.remember({"gold": "Gold"})
+
+    assert names.take_due(160.0) == ("gold", "Au")
+
+
+def test_a_late_rename_that_a_flush_brings_is_told_once() -> None:
+    names = CohortNames(enabled=True)
+    names.finished("gold", "Gold", Verdict.ACCEPTED, 100.0)
+    names.must_announce("gold", "Au", 110.0)
+
+    brought = names.must_announce("gold", "Au", 160.0)
+
+    assert brought
+    assert names.take_due(160.0) is None
+
+
 def test_a_cohort_that_went_back_to_its_name_is_not_renamed() -> None:
     names = CohortNames(enabled=True)
     names.finished("gold", "Gold", Verdict.ACCEPTED, 0.0)

@@ -209,6 +209,44 @@ def test_no_barrier_opens_while_something_that_waits_can_drain() -> None:
     assert relay.relieve() is None
 
 
+def test_a_parked_partition_behind_its_barrier_keeps_what_was_read_of_it() -> None:
+    relay = relay_of([P0], pending_max=100)
+    relay.assign({P1: Start(0, sent_to=1_000)})
+    acknowledge(relay, 0.0)
+    relay.absorb(run_of({"a": members(10)}, partition=P1), 0.0)
+    relay.absorb(run_of({"a": members(5, prefix="free")}, partition=P0), 0.0)
+
+    sent = seal_all(relay)
+    opened = relay.relieve({P1})
+    committable = {intent.partition: intent.offset for intent in relay.intents([P0, P1], 0.0)}
+
+    assert [len(flush.changes) for flush in sent] == [5]
+    assert opened is None
+    assert relay.pending == 10 + 6 + 5 + 6
+    assert committable == {P0: 0, P1: 0}
+
+
+def test_what_a_parked_partition_keeps_pauses_no_other_for_ever() -> None:
+    relay = relay_of([P0], pending_max=100)
+    relay.assign({P1: Start(0, sent_to=1_000)})
+    acknowledge(relay, 0.0)
+    relay.absorb(run_of({"a": members(60)}, partition=P1), 0.0)
+    relay.absorb(run_of({"b": members(40)}, partition=P0), 0.0)
+    (flush,) = seal_all(relay)
+    relay.complete(accepted(flush), 1.0)
+    paused = relay.to_pause()
+
+    while_it_is_read_on = relay.relieve()
+    parked = relay.relieve({P1})
+    (last,) = seal_all(relay)
+    relay.complete(accepted(last), 2.0)
+
+    assert paused == {P0}
+    assert while_it_is_read_on is None
+    assert parked == P1
+    assert not relay.to_pause()
+
+
 def test_a_flight_that_is_held_keeps_no_barrier_shut() -> None:
     relay = relay_of([P0], pending_max=10)
     relay.assign({P1: Start(0, sent_to=1_000)})

@@ -15,7 +15,8 @@ from daemon.kafka.records import Committed
 from daemon.tools.offsets.arguments import parse_partition, parse_to
 from daemon.tools.offsets.command import Consent
 from daemon.tools.offsets.position import Position
-from daemon.tools.offsets.table import COLUMNS, plain_lines, print_table, row
+from daemon.tools.offsets.table import COLUMNS, print_table, row
+from daemon.tools.table import plain_lines
 from tests.support.configs import load_with
 
 OURS = "0123abcd"
@@ -119,7 +120,7 @@ def test_a_topic_is_not_called_new_where_an_id_is_not_told(topic_id: str) -> Non
 
 
 def test_plain_lines_are_columns_a_script_can_split() -> None:
-    lines = plain_lines([row(at(40, Mark(80, True, "id", OURS)), OURS)])
+    lines = plain_lines(COLUMNS, [row(at(40, Mark(80, True, "id", OURS)), OURS)])
 
     assert lines[0].split() == [name.replace(" ", "_") for name in COLUMNS]
     assert lines[1].split()[:8] == ["a.b:3", "40", "10", "100", "60", "80", "clean", "ours"]

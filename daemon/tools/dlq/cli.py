@@ -6,7 +6,6 @@ Heavy modules are imported inside the commands, so that `--help` is quick.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daemon.tools.config_files import ConfigFiles, keep_files, load_settings
+
 if TYPE_CHECKING:
-    from daemon.config.settings import Settings
     from daemon.tools.dlq.choice import Choice
     from daemon.tools.dlq.replay import Replayed
 
@@ -23,6 +23,7 @@ dlq_app = typer.Typer(
     help="Look at the dead-letter topic, and bring its records back in.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    callback=keep_files,
 )
 
 
@@ -33,21 +34,26 @@ class Format(StrEnum):
     JSON = "json"
 
 
-ConfigFiles = Annotated[
-    list[Path] | None,
-    typer.Option("--config", "-c", help="A configuration file; given again, later files win."),
+Reasons = Annotated[
+    list[str] | None,
+    typer.Option("--reason", metavar="REASON", help="Only of this reason; repeatable."),
 ]
-Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only of this reason.")]
-Topics = Annotated[list[str] | None, typer.Option("--topic", help="Only from this topic.")]
-Cohorts = Annotated[list[str] | None, typer.Option("--cohort", help="Only about this cohort.")]
-Since = Annotated[str | None, typer.Option(help="Only written at or after this time.")]
-Until = Annotated[str | None, typer.Option(help="Only written before this time.")]
+Topics = Annotated[
+    list[str] | None,
+    typer.Option("--topic", metavar="TOPIC", help="Only from this topic; repeatable."),
+]
+Cohorts = Annotated[
+    list[str] | None,
+    typer.Option("--cohort", metavar="COHORT", help="Only about this cohort; repeatable."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Only written at or after it, as 2026-02-03T04:05:06Z."),
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Only written before it; UTC without a zone.")
+]
 As = Annotated[Format, typer.Option("--format", help="table, or json for machines.")]
-
-
-@dlq_app.callback()
-def _files(context: typer.Context, config: ConfigFiles = None) -> None:
-    context.obj = config or []
 
 
 @dlq_app.command("list")
@@ -63,7 +69,7 @@ def _list(  # noqa: PLR0913  One option each.
     config: ConfigFiles = None,
 ) -> None:
     """Show the letters in groups, by reason, source and cohort; nothing is changed."""
-    settings = _load(context, config)
+    settings = load_settings(context, config)
     choice = _choice(reason, topic, cohort, (since, until))
     from daemon.tools.dlq.listing import show_list  # noqa: PLC0415
 
@@ -77,12 +83,13 @@ def _show(
     *,
     show_ids: Annotated[bool, typer.Option("--show-ids", help="Show whom it is about.")] = False,
     raw: Annotated[
-        Path | None, typer.Option(help="Write the original value to this file, byte by byte.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the original value to it, byte by byte."),
     ] = None,
     config: ConfigFiles = None,
 ) -> None:
     """Show one letter: its reason, where it comes from, what it would be now."""
-    settings = _load(context, config)
+    settings = load_settings(context, config)
     from daemon.tools.dlq.showing import show_one  # noqa: PLC0415
 
     raise typer.Exit(show_one(settings, where, show_ids=show_ids, raw=raw))
@@ -100,7 +107,8 @@ def _replay(  # noqa: PLR0913  One option each.
     most: Annotated[int | None, typer.Option("--max", min=1, help="At most so many.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, and write nothing.")] = False,
     into: Annotated[
-        str | None, typer.Option(help="A native input, for topics that a connector owns.")
+        str | None,
+        typer.Option(metavar="TOPIC", help="A native input, for topics that a connector owns."),
     ] = None,
     from_beginning: Annotated[
         bool, typer.Option("--from-beginning", help="Look again at what was dealt with.")
@@ -109,7 +117,7 @@ def _replay(  # noqa: PLR0913  One option each.
     config: ConfigFiles = None,
 ) -> None:
     """Bring back in what the configuration can read now and nothing later has superseded."""
-    settings = _load(context, config)
+    settings = load_settings(context, config)
     choice = _choice(reason, topic, cohort, (since, until))
     from daemon.tools.dlq.replay import Wishes, replay  # noqa: PLC0415
 
@@ -142,13 +150,3 @@ def _choice(
         parse_time_ms("--since", times[0]),
         parse_time_ms("--until", times[1]),
     )
-
-
-def _load(context: typer.Context, more: Sequence[Path] | None) -> Settings:
-    """Read the files named before the command's word and after it, in this order."""
-    paths = [*context.obj, *(more or ())]
-    if not paths:
-        raise typer.BadParameter("Missing option '--config' / '-c'.")
-    from daemon.config.settings import load  # noqa: PLC0415
-
-    return load(paths, os.environ)

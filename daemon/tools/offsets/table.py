@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from daemon.config.document import one_line
 from daemon.core.intent import TO_THE_END
 from daemon.tools.offsets.position import Position
+from daemon.tools.table import print_columns
 
 _NUMBERS: Final = ("offset", "log start", "log end", "lag", "sent to")
 COLUMNS: Final = ("partition", *_NUMBERS, "mark", "belongs to", "standing")
@@ -21,30 +19,10 @@ _GOES_ON: Final = "goes on"
 
 
 def print_table(console: Console, positions: Sequence[Position], fingerprint: str) -> None:
-    """Print a line for each position."""
+    """Print a line for each position; on a terminal those that do not go on stand out."""
     rows = [row(position, fingerprint) for position in positions]
-    if not console.is_terminal:
-        for line in plain_lines(rows):
-            print(line)
-        return
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in COLUMNS:
-        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
-    table.columns[-1].no_wrap = False
-    for cells in rows:
-        style = "" if cells[-1] == _GOES_ON else "yellow"
-        table.add_row(*(Text(cell, style=style) for cell in cells))
-    console.print(table)
-
-
-def plain_lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return aligned lines, the names first; no cell but the last has a space in it."""
-    every = [[name.replace(" ", "_") for name in COLUMNS], *map(list, rows)]
-    widths = [max(len(cells[at]) for cells in every) for at in range(len(COLUMNS))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-        for cells in every
-    ]
+    odd: Callable[[Sequence[str]], bool] = lambda cells: cells[-1] != _GOES_ON  # noqa: E731
+    print_columns(COLUMNS, rows, _NUMBERS, odd=odd, console=console)
 
 
 def row(position: Position, fingerprint: str) -> list[str]:
