@@ -177,3 +177,59 @@ def test_fast_and_slow_agree_on_native_events(match_on: list[str]) -> None:
         assert_same(both, slow, data.draw(st.lists(st.one_of(values), min_size=1, max_size=6)))
 
     agree()
+
+
+COLUMNS = {"cohort_id": {"column": "cohort"}, "external_id": {"column": "user"}}
+ON = {"column": "on", "in": [True]}
+MAPPINGS: list[dict[str, Any]] = [
+    COLUMNS,
+    COLUMNS | {"member_when": ON, "cohort_name": {"column": "name"}},
+    COLUMNS | {"member_when": {"column": "state", "in": ["vip", None]}},
+    COLUMNS | {"member_when": {"column": "number", "in": [0, 7]}, "device_id": {"column": "two"}},
+    COLUMNS | {"alias": {"name": {"column": "one"}, "label": {"constant": "email"}}},
+    COLUMNS | {"alias": {"name": {"column": "one"}, "label": {"column": "two"}}},
+    {**COLUMNS, "cohort_id": {"constant": "vip"}},
+]
+nullable = one_of("string", ["null", "string"], ["null", "int", "string"], ["long", "null"])
+rows = st.fixed_dictionaries(
+    {
+        "cohort": one_of("string", ["null", "string"], "long"),
+        "user": nullable,
+        "on": one_of("boolean", ["null", "boolean"]),
+        "state": one_of("string", ["null", "string"], ["null", "boolean", "string"]),
+        "number": one_of("int", ["null", "long"]),
+        "name": one_of("string", ["null", "string"]),
+    },
+    optional={"one": nullable, "two": nullable, "more": one_of(*OTHERS)},
+)
+ENVELOPE_OPS = {"type": "enum", "name": "Op", "symbols": ["c", "u", "d", "r", "t"]}
+
+
+def envelope_of(row: list[tuple[str, Any]], data: Any) -> str:  # noqa: ANN401
+    named = json.loads(schema_of(row, "Row"))
+    op = data.draw(one_of("string", ENVELOPE_OPS))
+    source = {"name": "source", "type": json.loads(schema_of([("ts_ms", "long")], "Source"))}
+    fields = [
+        {"name": "before", "type": ["null", named]},
+        {"name": "after", "type": ["null", "Row"]},
+        data.draw(st.sampled_from([source, {"name": "ts_ms", "type": ["null", "long"]}])),
+        {"name": "op", "type": op},
+    ]
+    return json.dumps({"type": "record", "name": "Envelope", "fields": fields})
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS)
+def test_fast_and_slow_agree_on_change_events(mapping: dict[str, Any]) -> None:
+    @quick(100)
+    @given(st.data())
+    def agree(data: Any) -> None:  # noqa: ANN401
+        columns = data.draw(rows)
+        text = envelope_of(data.draw(st.permutations(list(columns.items()))), data)
+        node = read_schema(text).node
+        assert node is not None
+        both, slow = decoders({1: text}, format="debezium", mapping=mapping)
+        texts = bodies(node)
+        values = (texts | texts | damaged(texts)).map(partial(framed, 1)) | st.none()
+        assert_same(both, slow, data.draw(st.lists(values, min_size=1, max_size=6)))
+
+    agree()

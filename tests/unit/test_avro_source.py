@@ -16,7 +16,7 @@ from daemon.formats.decode import Decoder, Gathered
 from daemon.formats.selection import ALL
 from daemon.kafka.records import Reason
 from tests.support.avro import avro, framed, written
-from tests.support.corpus import FakeRecord, run_of_records
+from tests.support.corpus import CORPUS, FakeRecord, load, run_of_records
 from tests.support.rows import outcome, read
 
 OP = {"type": "enum", "name": "Op", "symbols": ["add", "remove"]}
@@ -197,3 +197,33 @@ def test_a_bounded_number_of_loops_is_kept(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert isinstance(decoder._fast, avro_path.AvroPath)
     assert len(decoder._fast._known) <= 2
+
+
+def test_captured_change_events_are_taken_with_their_tombstones() -> None:
+    document = json.loads((CORPUS / "avro-schemas.json").read_text())
+    schemas = {int(number): json.dumps(schema) for number, schema in document["schemas"].items()}
+    columns = {"cohort_id": {"column": "cohort_id"}, "external_id": {"column": "external_id"}}
+    mapping = columns | {"member_when": {"column": "active", "in": [True]}}
+    decoder = avro(schemas, format="debezium", mapping=mapping)
+    run = load("envelope-avro-derived.jsonl")["avro.whs.public.cohort_membership"]
+    values = [record.value() for record in run.records]
+
+    assert None in values
+    assert taken(decoder, *values[:-1]) >= len(values) - 2
+
+
+def test_a_column_that_decides_and_is_not_in_the_schema_is_left_to_the_slow_path() -> None:
+    row = {"type": "record", "name": "Row", "fields": [{"name": "cohort", "type": "string"}]}
+    schema = {"type": "record", "name": "Envelope", "fields": [
+        {"name": "op", "type": "string"},
+        {"name": "before", "type": ["null", row]},
+        {"name": "after", "type": ["null", "Row"]},
+    ]}  # fmt: skip
+    who = {"cohort_id": {"column": "cohort"}, "external_id": {"column": "user"}}
+    event = written(schema, {"op": "c", "before": None, "after": {"cohort": "vip"}})
+    without = {**who, "member_when": {"column": "on", "in": [True]}}
+
+    decoder = avro({1: json.dumps(schema)}, format="debezium", mapping=without)
+
+    assert taken(decoder, event) == 0
+    assert outcome(read(decoder, event)) is Reason.MISSING_COLUMN
