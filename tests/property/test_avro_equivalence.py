@@ -16,8 +16,9 @@ from daemon.formats.avro_binary import DamagedError
 from daemon.formats.avro_reader import whole_reader
 from daemon.formats.avro_running import compiled
 from daemon.formats.avro_schema import read_schema
+from daemon.formats.avro_shape import trace
 from daemon.formats.avro_source import Source
-from daemon.formats.avro_types import Node
+from daemon.formats.avro_types import Enum, Field, Node, Plain, Record
 from daemon.formats.avro_wanted import UnfitError
 from daemon.formats.changes import DoubtError
 from daemon.formats.decode import Decoder
@@ -26,7 +27,11 @@ from tests.support.avro import KnownSchemas, framed
 from tests.support.avro_trees import bodies, damaged, trees
 from tests.support.corpus import FakeRecord, run_of_records
 
-REFUSALS = (DoubtError, DamagedError, UnicodeDecodeError, IndexError)
+TEXT_NODE = Plain("string")
+fields_after = st.lists(trees, max_size=3).map(
+    lambda kinds: [Field(f"f{at}", kind) for at, kind in enumerate(kinds)]
+)
+REFUSALS = (DoubtError, DamagedError, UnicodeDecodeError, LookupError)
 
 
 def quick(examples: int) -> settings:
@@ -81,6 +86,19 @@ def test_made_source_goes_over_whole_bodies_and_over_no_damaged_one(data: Any) -
         assert goes_over(data.draw(bodies(node)))
         for body in data.draw(st.lists(damaged(bodies(node)) | st.binary(max_size=30), max_size=8)):
             assert is_read(node, body) or not goes_over(body), body
+
+
+@quick(200)
+@given(st.data())
+def test_what_has_the_shape_of_a_record_is_one(data: Any) -> None:  # noqa: ANN401
+    node = Record((Field("op", Enum(("a", "b"))), Field("id", TEXT_NODE), *data.draw(fields_after)))
+    body = data.draw(bodies(node))
+    shape = trace(node, body, 0, (), "op")
+    assert shape is not None
+    for noise in data.draw(st.lists(st.binary(min_size=len(body), max_size=len(body)))):
+        free = int.from_bytes(noise, "little") & ~shape.mask & ~(0xFD << 8 * shape.places[0])
+        other = (shape.left | free).to_bytes(len(body), "little")
+        assert is_read(node, other), (body, other)
 
 
 TEXT = "string"
