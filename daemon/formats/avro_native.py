@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from daemon.core.model import Alias, Changes, Device, Member
@@ -10,11 +10,15 @@ from daemon.formats.avro import FRAME_BYTES
 from daemon.formats.avro_path import Loop
 from daemon.formats.avro_running import compiled
 from daemon.formats.avro_schema import WriterSchema
+from daemon.formats.avro_shape import Shape, Shapes, trace
 from daemon.formats.avro_source import Source
-from daemon.formats.avro_types import Record
+from daemon.formats.avro_types import Enum, Record
 from daemon.formats.avro_wanted import Leaf, Part, UnfitError
 from daemon.formats.changes import DoubtError
+from daemon.formats.decode import Gathered
 from daemon.formats.json_limits import RECORD_BYTES_MAX
+from daemon.formats.selection import Selection
+from daemon.kafka.records import Record as Message
 
 _WANTED: Final[dict[str, Leaf | Part]] = {
     "cohort_id": Leaf("c", raw=True),
@@ -24,22 +28,40 @@ _WANTED: Final[dict[str, Leaf | Part]] = {
     "device_id": Leaf("d"),
     "cohort_name": Leaf("cn"),
 }
-_HEAD: Final = f"""\
+_HEAD: Final = """\
 def loop(left, into, selection):
     changes, names, begin = into.changes, into.names, selection.begin
-    sinks = {{}}
+    sinks = {}
     x = a = an = al = d = cn = None
     for r in left:
         b = r.value()
         if b is None:
             raise doubt
-        if b[:{FRAME_BYTES}] != frame:
-            return r
-        e = len(b)
-        p = {FRAME_BYTES}"""
-_TAIL: Final = f"""\
-        if p != e or e > {RECORD_BYTES_MAX}:
-            raise doubt
+        e = len(b)"""
+# The head of the reading by shape, and what takes the place of reading where a shape is met.
+_SHAPED: Final = """\
+        s = shape_of(e)
+        if s is not None:
+            mask, rest, (c0, c1, x0, x1, o0) = s
+            if number_of(b, "little") & mask != rest:
+                s = None
+        if s is None:"""
+_BY_SHAPE: Final = """\
+            if x and not a and not d and not cn:
+                missed(b, r)
+        else:
+            c = b[c0:c1]
+            x = b[x0:x1].decode()
+            o = symbols[b[o0]]
+            a = d = cn = None"""
+_BEGIN: Final = f"""\
+if b[:{FRAME_BYTES}] != frame:
+    return r
+p = {FRAME_BYTES}"""
+_END: Final = f"""\
+if p != e or e > {RECORD_BYTES_MAX}:
+    raise doubt"""
+_TAIL: Final = """\
         add = o == "add"
         if not add and o != "remove":
             raise doubt
@@ -72,24 +94,53 @@ class NativeLoops:
         node = schema.node
         if not isinstance(node, Record):
             raise UnfitError
-        if not {"cohort_id", "op"} <= {each.name for each in node.fields}:
+        types = {each.name: each.node for each in node.fields}
+        if not {"cohort_id", "op"} <= types.keys():
             raise UnfitError
-        source = Source(indent=2)
+        plain = self._compiled(node, example, {"frame": frame})
+        op = types["op"]
+        if not isinstance(op, Enum) or "external_id" not in types or len(types) < len(node.fields):
+            return plain
+
+        def shape_of(data: bytes) -> Shape | None:
+            return trace(node, data, FRAME_BYTES, ("cohort_id", "external_id"), "op")
+
+        shapes = Shapes(shape_of)
+        given: dict[str, Any] = {
+            "frame": frame,
+            "shape_of": shapes.by_length.get,
+            "number_of": int.from_bytes,
+            "missed": shapes.missed,
+            "symbols": {2 * place: symbol for place, symbol in enumerate(op.symbols)},
+        }
+        return _shaped(self._compiled(node, example, given), plain, shapes)
+
+    def _compiled(self, node: Record, example: object, given: dict[str, Any]) -> Loop:
+        is_shaped = "shape_of" in given
+        source = Source(indent=3 if is_shaped else 2)
+        source.add(*_BEGIN.split("\n"))
         source.take(node, Part(_WANTED), example)
         source.judge()
+        source.add(*_END.split("\n"))
         # Where the external id comes first, nothing else is looked at for who has one.
         others = "identify(x, an if a else None, al if a else None, d)"
         who = f"x or {others}" if self._kinds[0] == "external_id" else others
-        lines = [*_HEAD.split("\n"), *source.lines, *_TAIL.replace("WHO", who).split("\n")]
-        given: dict[str, Any] = {
-            **source.data,
-            "frame": frame,
-            "identify": identifier(self._kinds),
-            "sink": _sink,
-            "text": _text,
-        }
-        loop: Loop = compiled("loop", lines, given)
+        tail = _TAIL.replace("WHO", who)
+        shaped = (_SHAPED.split("\n"), _BY_SHAPE.split("\n")) if is_shaped else ([], [])
+        lines = [*_HEAD.split("\n"), *shaped[0], *source.lines, *shaped[1], *tail.split("\n")]
+        rest = {"identify": identifier(self._kinds), "sink": _sink, "text": _text}
+        loop: Loop = compiled("loop", lines, {**source.data, **rest, **given})
         return loop
+
+
+def _shaped(by_shape: Loop, plain: Loop, shapes: Shapes) -> Loop:
+    """Return a loop that looks for shapes as long as most records have one."""
+
+    def loop(left: Iterator[Message], into: Gathered, selection: Selection) -> Message | None:
+        shapes.begin()
+        return (plain if shapes.is_useless else by_shape)(left, into, selection)
+
+    return loop
 
 
 def identifier(

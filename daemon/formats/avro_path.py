@@ -25,7 +25,7 @@ _SAMPLES: Final = 60
 # record that it does not vouch for ends it with a doubt, before anything of that is gathered.
 Loop: TypeAlias = Callable[[Iterator[Record], Gathered, Selection], Record | None]
 
-_LOOP_DOUBTS: Final = (*DOUBTS, DamagedError, IndexError)
+_LOOP_DOUBTS: Final = (*DOUBTS, DamagedError, LookupError)
 
 
 class WriteLoop(Protocol):
@@ -108,7 +108,9 @@ class AvroPath:
             loop = self._write(frame, schema, example, topic)
         except (UnfitError, SyntaxError, RecursionError):  # Python has limits of its own.
             return None
-        made = (MadeRecord(frame + body) for body in samples(schema.node, _SAMPLES))
+        # Each twice: a loop may know the second time what it has learned the first.
+        bodies = (body for body in samples(schema.node, _SAMPLES) for _ in range(2))
+        made = (MadeRecord(frame + body) for body in bodies)
         return loop if all(agree(loop, self._reader, topic, each) for each in made) else None
 
 

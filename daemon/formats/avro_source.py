@@ -6,7 +6,8 @@ may call is what it is given.
 
 The code takes the good case only. What it meets otherwise raises, and the slow reader has the say:
 a doubt, a length beyond the record (which a slice would not tell; the last check does), a place
-behind its end (IndexError). It judges the parts nobody wants as the slow reader does.
+behind its end (IndexError), a symbol that an enum has not (KeyError). It judges the parts nobody
+wants as the slow reader does.
 
 What an example has decides what is looked for first: a null where it has null, one byte where its
 number has one. Any record is read whatever the example was.
@@ -214,8 +215,9 @@ class Source:
         into = wanted.variable
         match node:
             case Enum(symbols):
-                self._choice(len(symbols))
-                self.add(f"{into} = {self.keep(symbols)}[n >> 1]")
+                # A byte that is no place in it is no key: KeyError.
+                places = {2 * at: symbol for at, symbol in enumerate(symbols[:_CHOICES_MAX])}
+                self.add(f"{into} = {self.keep(places)}[b[p]]", "p += 1")
             case Plain("string"):
                 self._length("q")
                 self.add(f"{into} = b[q:p]{'' if wanted.raw else '.decode()'}")

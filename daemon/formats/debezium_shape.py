@@ -41,6 +41,30 @@ def compile_rows(
 ) -> FastRows | None:
     """Return the fast shape of a mapping, None where it takes the slow path."""
     kinds = tuple(kind for kind in match_on if kind in mapping.identifiers)
+    columns = plain_columns(mapping)
+    if columns is None:
+        return None
+    when = mapping.member_when
+    return FastRows(
+        decode=_envelope(columns.renamed, columns.state_type),
+        identify=identifier(kinds, mapping),
+        wrappings=wrappings,
+        external_first=kinds[0] == "external_id",
+        allowed=None if when is None else frozenset(when.in_),
+        cohort=None if mapping.cohort_id.column is not None else mapping.cohort_id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlainColumns:
+    """The columns of a plain mapping, by the fields of a row that they fill."""
+
+    renamed: dict[str, str]
+    state_type: Any  # Of `state`, beside null.
+
+
+def plain_columns(mapping: Mapping) -> PlainColumns | None:
+    """Return the columns of a mapping, None where it is not plain."""
     parts = {"cohort": mapping.cohort_id, "name": mapping.cohort_name}
     parts |= {"external": mapping.external_id, "device": mapping.device_id}
     if mapping.alias is not None:
@@ -60,14 +84,7 @@ def compile_rows(
         renamed["state"] = when.column[0]
     if len(set(renamed.values())) != len(renamed):
         return None
-    return FastRows(
-        decode=_envelope(renamed, state_type),
-        identify=_identifier(kinds, mapping),
-        wrappings=wrappings,
-        external_first=kinds[0] == "external_id",
-        allowed=None if when is None else frozenset(when.in_),
-        cohort=None if mapping.cohort_id.column is not None else mapping.cohort_id,
-    )
+    return PlainColumns(renamed, state_type)
 
 
 def _plain_column(value: Value | None) -> str | None:
@@ -116,7 +133,7 @@ def _envelope(renamed: dict[str, str], state_type: Any) -> Callable[[bytes], Any
     return msgspec.json.Decoder(envelope).decode
 
 
-def _identifier(kinds: Sequence[str], mapping: Mapping) -> Callable[[Any], Member]:
+def identifier(kinds: Sequence[str], mapping: Mapping) -> Callable[[Any], Member]:
     """Return how a row is identified by the first identifier that is there."""
     label = None if mapping.alias is None else mapping.alias.label.constant
 

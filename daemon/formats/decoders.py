@@ -8,6 +8,7 @@ import msgspec
 
 from daemon.config.inputs import Encoding, InputSettings
 from daemon.formats.avro import AvroCodec, FramedJsonCodec, Schemas
+from daemon.formats.avro_debezium import RowLoops
 from daemon.formats.avro_native import NativeLoops
 from daemon.formats.avro_path import AvroPath, WriteLoop
 from daemon.formats.change_event import JsonOpener, Opener, TreeOpener
@@ -15,7 +16,7 @@ from daemon.formats.changes import Reader
 from daemon.formats.codec import TEXT, Codec, JsonCodec
 from daemon.formats.debezium import DebeziumReader, EveryReader
 from daemon.formats.debezium_path import RowPath
-from daemon.formats.debezium_shape import compile_rows
+from daemon.formats.debezium_shape import compile_rows, plain_columns
 from daemon.formats.decode import Decoder, NativePath
 from daemon.formats.mapping import RowMapping
 from daemon.formats.native import Event, NativeReader, other_identifier
@@ -45,7 +46,7 @@ def compile_input(
     if settings.format == "upsert":
         return Decoder(UpsertReader(settings, codec or JsonCodec(), keys), None, selection)
     if settings.format == "debezium":
-        return _compile_debezium(settings, selection, codec, keys)
+        return _compile_debezium(settings, selection, codec, keys, schemas)
     reader = NativeReader(settings.match_on, codec)
     if codec is not None:
         in_avro = _avro_path(settings, schemas, reader, NativeLoops(settings.match_on))
@@ -63,6 +64,7 @@ def _compile_debezium(
     selection: Selection,
     codec: Codec | None,
     keys: Codec,
+    schemas: Schemas | None,
 ) -> Decoder:
     compiled = [RowMapping(mapping, settings.match_on) for mapping in settings.mapping]
     wrappings = [Wrappings(each.columns, each.time_columns) for each in compiled]
@@ -73,7 +75,13 @@ def _compile_debezium(
     ]
     if len(readers) > 1:
         return Decoder(EveryReader(readers), None, selection)
-    rows = None if codec else compile_rows(settings.mapping[0], settings.match_on, wrappings[0])
+    if codec is not None:
+        columns = plain_columns(settings.mapping[0])
+        if columns is None:
+            return Decoder(readers[0], None, selection)
+        write = RowLoops(settings.mapping[0], columns, settings.match_on)
+        return Decoder(readers[0], _avro_path(settings, schemas, readers[0], write), selection)
+    rows = compile_rows(settings.mapping[0], settings.match_on, wrappings[0])
     return Decoder(readers[0], None if rows is None else RowPath(rows), selection)
 
 

@@ -16,8 +16,9 @@ from daemon.formats.avro_binary import DamagedError
 from daemon.formats.avro_reader import whole_reader
 from daemon.formats.avro_running import compiled
 from daemon.formats.avro_schema import read_schema
+from daemon.formats.avro_shape import trace
 from daemon.formats.avro_source import Source
-from daemon.formats.avro_types import Node
+from daemon.formats.avro_types import Enum, Field, Node, Plain, Record
 from daemon.formats.avro_wanted import UnfitError
 from daemon.formats.changes import DoubtError
 from daemon.formats.decode import Decoder
@@ -26,7 +27,11 @@ from tests.support.avro import KnownSchemas, framed
 from tests.support.avro_trees import bodies, damaged, trees
 from tests.support.corpus import FakeRecord, run_of_records
 
-REFUSALS = (DoubtError, DamagedError, UnicodeDecodeError, IndexError)
+TEXT_NODE = Plain("string")
+fields_after = st.lists(trees, max_size=3).map(
+    lambda kinds: [Field(f"f{at}", kind) for at, kind in enumerate(kinds)]
+)
+REFUSALS = (DoubtError, DamagedError, UnicodeDecodeError, LookupError)
 
 
 def quick(examples: int) -> settings:
@@ -81,6 +86,19 @@ def test_made_source_goes_over_whole_bodies_and_over_no_damaged_one(data: Any) -
         assert goes_over(data.draw(bodies(node)))
         for body in data.draw(st.lists(damaged(bodies(node)) | st.binary(max_size=30), max_size=8)):
             assert is_read(node, body) or not goes_over(body), body
+
+
+@quick(200)
+@given(st.data())
+def test_what_has_the_shape_of_a_record_is_one(data: Any) -> None:  # noqa: ANN401
+    node = Record((Field("op", Enum(("a", "b"))), Field("id", TEXT_NODE), *data.draw(fields_after)))
+    body = data.draw(bodies(node))
+    shape = trace(node, body, 0, (), "op")
+    assert shape is not None
+    for noise in data.draw(st.lists(st.binary(min_size=len(body), max_size=len(body)))):
+        free = int.from_bytes(noise, "little") & ~shape.mask & ~(0xFD << 8 * shape.places[0])
+        other = (shape.left | free).to_bytes(len(body), "little")
+        assert is_read(node, other), (body, other)
 
 
 TEXT = "string"
@@ -175,5 +193,61 @@ def test_fast_and_slow_agree_on_native_events(match_on: list[str]) -> None:
             values.append((texts | texts | damaged(texts)).map(partial(framed, number)))
         both, slow = decoders(schemas, match_on=match_on)
         assert_same(both, slow, data.draw(st.lists(st.one_of(values), min_size=1, max_size=6)))
+
+    agree()
+
+
+COLUMNS = {"cohort_id": {"column": "cohort"}, "external_id": {"column": "user"}}
+ON = {"column": "on", "in": [True]}
+MAPPINGS: list[dict[str, Any]] = [
+    COLUMNS,
+    COLUMNS | {"member_when": ON, "cohort_name": {"column": "name"}},
+    COLUMNS | {"member_when": {"column": "state", "in": ["vip", None]}},
+    COLUMNS | {"member_when": {"column": "number", "in": [0, 7]}, "device_id": {"column": "two"}},
+    COLUMNS | {"alias": {"name": {"column": "one"}, "label": {"constant": "email"}}},
+    COLUMNS | {"alias": {"name": {"column": "one"}, "label": {"column": "two"}}},
+    {**COLUMNS, "cohort_id": {"constant": "vip"}},
+]
+nullable = one_of("string", ["null", "string"], ["null", "int", "string"], ["long", "null"])
+rows = st.fixed_dictionaries(
+    {
+        "cohort": one_of("string", ["null", "string"], "long"),
+        "user": nullable,
+        "on": one_of("boolean", ["null", "boolean"]),
+        "state": one_of("string", ["null", "string"], ["null", "boolean", "string"]),
+        "number": one_of("int", ["null", "long"]),
+        "name": one_of("string", ["null", "string"]),
+    },
+    optional={"one": nullable, "two": nullable, "more": one_of(*OTHERS)},
+)
+ENVELOPE_OPS = {"type": "enum", "name": "Op", "symbols": ["c", "u", "d", "r", "t"]}
+
+
+def envelope_of(row: list[tuple[str, Any]], data: Any) -> str:  # noqa: ANN401
+    named = json.loads(schema_of(row, "Row"))
+    op = data.draw(one_of("string", ENVELOPE_OPS))
+    source = {"name": "source", "type": json.loads(schema_of([("ts_ms", "long")], "Source"))}
+    fields = [
+        {"name": "before", "type": ["null", named]},
+        {"name": "after", "type": ["null", "Row"]},
+        data.draw(st.sampled_from([source, {"name": "ts_ms", "type": ["null", "long"]}])),
+        {"name": "op", "type": op},
+    ]
+    return json.dumps({"type": "record", "name": "Envelope", "fields": fields})
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS)
+def test_fast_and_slow_agree_on_change_events(mapping: dict[str, Any]) -> None:
+    @quick(100)
+    @given(st.data())
+    def agree(data: Any) -> None:  # noqa: ANN401
+        columns = data.draw(rows)
+        text = envelope_of(data.draw(st.permutations(list(columns.items()))), data)
+        node = read_schema(text).node
+        assert node is not None
+        both, slow = decoders({1: text}, format="debezium", mapping=mapping)
+        texts = bodies(node)
+        values = (texts | texts | damaged(texts)).map(partial(framed, 1)) | st.none()
+        assert_same(both, slow, data.draw(st.lists(values, min_size=1, max_size=6)))
 
     agree()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from daemon.formats import avro_native, avro_path, avro_running
+from daemon.formats.avro_shape import Shapes
 from daemon.formats.avro_source import LINES_MAX, Source
 from daemon.formats.avro_types import Field, Node, Plain, Record, Repeated
 from daemon.formats.avro_wanted import UnfitError
@@ -16,7 +17,7 @@ from daemon.formats.decode import Decoder, Gathered
 from daemon.formats.selection import ALL
 from daemon.kafka.records import Reason
 from tests.support.avro import avro, framed, written
-from tests.support.corpus import FakeRecord, run_of_records
+from tests.support.corpus import CORPUS, FakeRecord, load, run_of_records
 from tests.support.rows import outcome, read
 
 OP = {"type": "enum", "name": "Op", "symbols": ["add", "remove"]}
@@ -123,13 +124,14 @@ def test_no_text_of_a_schema_becomes_source(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert taken(plain, written(EVENT, VALUE)) == 1
     assert taken(hostile, written(schema, value)) == 1
-    seen = [{node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-            for text in made]  # fmt: skip
+    trees = [ast.parse(text) for text in made]
+    names_in = [{n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} for tree in trees]
     numbered = {f"{letter}{number}" for letter in "qe" for number in range(40)}
-    assert seen[1] - numbered == seen[0] - numbered
-    constants = [node.value for node in ast.walk(ast.parse(made[1]))
-                 if isinstance(node, ast.Constant)]  # fmt: skip
-    assert {each for each in constants if isinstance(each, str)} == {"add", "remove"}
+    assert len(made) == 4  # By shape and plainly.
+    assert names_in[2] - numbered == names_in[0] - numbered
+    assert names_in[3] - numbered == names_in[1] - numbered
+    constants = [n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+    assert {each for each in constants if isinstance(each, str)} == {"add", "remove", "little"}
 
 
 @pytest.mark.parametrize(
@@ -197,3 +199,79 @@ def test_a_bounded_number_of_loops_is_kept(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert isinstance(decoder._fast, avro_path.AvroPath)
     assert len(decoder._fast._known) <= 2
+
+
+def test_captured_change_events_are_taken_with_their_tombstones() -> None:
+    document = json.loads((CORPUS / "avro-schemas.json").read_text())
+    schemas = {int(number): json.dumps(schema) for number, schema in document["schemas"].items()}
+    columns = {"cohort_id": {"column": "cohort_id"}, "external_id": {"column": "external_id"}}
+    mapping = columns | {"member_when": {"column": "active", "in": [True]}}
+    decoder = avro(schemas, format="debezium", mapping=mapping)
+    run = load("envelope-avro-derived.jsonl")["avro.whs.public.cohort_membership"]
+    values = [record.value() for record in run.records]
+
+    assert None in values
+    assert taken(decoder, *values[:-1]) >= len(values) - 2
+
+
+def test_a_column_that_decides_and_is_not_in_the_schema_is_left_to_the_slow_path() -> None:
+    row = {"type": "record", "name": "Row", "fields": [{"name": "cohort", "type": "string"}]}
+    schema = {"type": "record", "name": "Envelope", "fields": [
+        {"name": "op", "type": "string"},
+        {"name": "before", "type": ["null", row]},
+        {"name": "after", "type": ["null", "Row"]},
+    ]}  # fmt: skip
+    who = {"cohort_id": {"column": "cohort"}, "external_id": {"column": "user"}}
+    event = written(schema, {"op": "c", "before": None, "after": {"cohort": "vip"}})
+    without = {**who, "member_when": {"column": "on", "in": [True]}}
+
+    decoder = avro({1: json.dumps(schema)}, format="debezium", mapping=without)
+
+    assert taken(decoder, event) == 0
+    assert outcome(read(decoder, event)) is Reason.MISSING_COLUMN
+
+
+def test_a_record_of_a_known_shape_says_what_it_says_and_is_taken() -> None:
+    decoder = avro({1: json.dumps(EVENT)})
+    first = written(EVENT, VALUE)
+    same = {"cohort_id": "new", "op": "remove", "external_id": "u2", "at": VALUE["at"] + 1}
+
+    assert taken(decoder, first, written(EVENT, VALUE | same)) == 2
+    assert outcome(read(decoder, written(EVENT, VALUE | same))) == {"new": {"u2": False}}
+
+
+def test_every_byte_of_a_known_shape_is_held_to_what_it_may_be() -> None:
+    decoder, slow = avro({1: json.dumps(EVENT)}), avro({1: json.dumps(EVENT)})
+    slow._fast = None
+    good = written(EVENT, VALUE)
+    assert taken(decoder, good, good) == 2
+    differing = 0
+    for place in range(len(good)):
+        for byte in (0, 1, 2, 4, 0x31, 0x7F, 0x80, 0xC3, 0xFF):
+            other = good[:place] + bytes([byte]) + good[place + 1 :]
+            run = [FakeRecord(each, _offset=at) for at, each in enumerate((good, other, good))]
+            said = decoder.decode(run_of_records(run))
+            assert said == slow.decode(run_of_records(run)), (place, byte)
+            differing += bool(said.rejects)
+    assert differing > 100
+
+
+def test_where_no_shape_lasts_none_is_looked_for() -> None:
+    decoder = avro({1: json.dumps(EVENT)})
+    lengths = [(7 * at) % 50 for at in range(1_500)]
+    values = [
+        written(EVENT, VALUE | {"note": "x" * (50 - size), "external_id": "u" * (1 + size)})
+        for size in lengths
+    ]
+
+    for _ in range(2):
+        assert taken(decoder, *values) == len(values)
+
+    assert isinstance(decoder._fast, avro_path.AvroPath)
+    (known,) = decoder._fast._known.values()
+    (shapes,) = [
+        cell.cell_contents
+        for cell in known.loop.__closure__ or ()  # type: ignore[union-attr]
+        if isinstance(cell.cell_contents, Shapes)
+    ]
+    assert shapes.is_useless
