@@ -9,13 +9,14 @@ librdkafka's own threads are the rest of the process.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
 from collections import defaultdict
 from pathlib import Path
 from types import FrameType
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from tests.bench.daemon_run import Setup, drain
 from tests.bench.logs import Log
@@ -107,13 +108,17 @@ def show(setup: Setup, log: Log, *, resume: bool) -> None:
 
 def main() -> None:
     sampler = Sampler(Path(sys.argv.pop(1)))
-    sampler.start()
-    try:
-        from daemon.cli import main as cohortd  # noqa: PLC0415  Its imports are sampled too.
+    leave = os._exit
 
-        cohortd()
-    finally:
+    def end(status: int) -> NoReturn:
         sampler.end()
+        leave(status)
+
+    os._exit = end  # The daemon ends at once, past every `finally`.
+    sampler.start()
+    from daemon.cli import main as cohortd  # noqa: PLC0415  Its imports are sampled too.
+
+    cohortd()
 
 
 if __name__ == "__main__":
