@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 import confluent_kafka
 from prometheus_client import CollectorRegistry
 
-from daemon import __version__, clocks
+from daemon import __version__, clocks, startup
 from daemon.admin import AdminPages, AdminServer
 from daemon.assembly import Parts, assemble
 from daemon.config.settings import Settings, taken_once
@@ -102,6 +101,7 @@ class Daemon:
         if parts.librarian is not None:
             parts.librarian.start()
         await self._recall_names(loop, parts)
+        startup.end()
         intake.start()
         anything: list[asyncio.Future[Any]] = [over, parts.dispatcher.crashed, *chores]
         await asyncio.wait(anything, return_when=asyncio.FIRST_COMPLETED)
@@ -255,7 +255,6 @@ def run(settings: Settings) -> int:
         secrets=lambda: [secret.reveal() for secret in secrets],
     )
     sys.setswitchinterval(_SWITCH_S)
-    gc.freeze()  # What the imports made stays for ever: it need not be looked at again.
     try:
         return asyncio.run(Daemon(settings, pipe).run())
     finally:

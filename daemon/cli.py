@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from daemon import startup
 from daemon.errors import CohortdError, SettingsError
 from daemon.leaks import shut_leaks
 from daemon.tools.dlq.cli import dlq_app
@@ -108,6 +109,7 @@ def run(config: ConfigFiles) -> None:
     # Until the daemon listens itself there is nothing to give back. Whoever is the first process
     # of a container and has no handler would not be ended at all.
     signal.signal(signal.SIGTERM, lambda *_: _end(0))
+    startup.begin()
     settings = _load(config)
     from daemon import app as daemon_app  # noqa: PLC0415
 

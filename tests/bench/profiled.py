@@ -108,15 +108,14 @@ def show(setup: Setup, log: Log, *, resume: bool) -> None:
 
 def main() -> None:
     sampler = Sampler(Path(sys.argv.pop(1)))
-    sampler.start()
     leave = os._exit
 
     def end(status: int) -> NoReturn:
-        """Keep what was seen: `cohortd` leaves without the interpreter's own end."""
         sampler.end()
         leave(status)
 
-    os._exit = end
+    os._exit = end  # The daemon ends at once, past every `finally`.
+    sampler.start()
     from daemon.cli import main as cohortd  # noqa: PLC0415  Its imports are sampled too.
 
     cohortd()

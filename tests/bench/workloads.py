@@ -200,10 +200,10 @@ def _debezium(events: int, chance: random.Random, fold: Fold) -> Iterator[Record
 WORKLOADS = {
     workload.name: workload
     for workload in (
-        Workload("flat", "native", 500_000, _flat),
-        Workload("poisoned", "native", 500_000, _poisoned),
-        Workload("hot", "native", 500_000, _hot),
-        Workload("debezium", "debezium", 150_000, _debezium),
+        Workload("flat", "native", 1_000_000, _flat),
+        Workload("poisoned", "native", 1_000_000, _poisoned),
+        Workload("hot", "native", 1_000_000, _hot),
+        Workload("debezium", "debezium", 300_000, _debezium),
         Workload("avro", "native", 500_000, _avro, encoding="avro"),
     )
 }
