@@ -17,6 +17,7 @@ from daemon.core.outlook import Outlook, earliest_s
 from daemon.core.relay import Relay
 from daemon.formats.changes import HoldError
 from daemon.formats.decode import Decoded, Decoder
+from daemon.intake.backlog import Backlog
 from daemon.intake.committer import Committer
 from daemon.intake.handover import CONFIRM_S, Handover
 from daemon.intake.letters import Letters, Ratio
@@ -83,6 +84,7 @@ class Intake:
         self._rules = rules
         self._consumer = ports.consumer
         self._line = ports.line
+        self._backlog = Backlog(ports.consumer)
         self._clock = ports.clock
         self._metrics = ports.metrics
         self._decoder_of = decoder_of
@@ -247,9 +249,11 @@ class Intake:
             self._line.abandon(more)
 
     def _hand_over(self) -> int:
-        flushes = self.relay.seal(
-            self._clock(), capacity=self._line.capacity(), drain=self.draining
-        )
+        now_s, parked = self._clock(), self.ownership.standing.parked
+        gathers = self._backlog.gathers(self.relay.tenures, parked, now_s)
+        wait = gathers and not self.draining and not self.relay.saturated
+        capacity = 0 if wait else self._line.capacity()
+        flushes = self.relay.seal(now_s, capacity=capacity, drain=self.draining)
         for flush in flushes:
             self._line.submit(flush)
         tally = self.relay.tally

@@ -15,6 +15,7 @@ from daemon.tools.dlq.judging import DONE, Fate, Judged, Log, Where, first_fate,
 from daemon.tools.dlq.letter import DeadLetter, read_letter
 from daemon.tools.dlq.reading import Reading
 from daemon.tools.dlq.replay import Replayed
+from daemon.tools.dlq.showing import parse_place
 from daemon.tools.dlq.told import as_document, lines
 from tests.support.corpus import FakeRecord
 
@@ -181,6 +182,18 @@ def test_a_time_is_utc_unless_it_says_otherwise(text: str | None, at_ms: int | N
 def test_what_is_no_time_is_refused() -> None:
     with pytest.raises(SettingsError, match="--since"):
         parse_time_ms("--since", "yesterday")
+
+
+def test_a_letter_is_named_by_partition_and_offset() -> None:
+    assert parse_place("3:17") == (3, 17)
+
+
+@pytest.mark.parametrize(
+    "where", ["17", "a:17", "3:-1", "3:", f"{2**31}:0", f"0:{2**63}", "\u0663:1"]
+)
+def test_what_is_no_place_of_a_letter_is_refused(where: str) -> None:
+    with pytest.raises(SettingsError, match="is no place of a letter; write it like 0:17"):
+        parse_place(where)
 
 
 def test_what_was_not_replayed_is_listed_with_its_reason_and_no_value() -> None:

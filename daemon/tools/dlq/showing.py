@@ -15,6 +15,7 @@ from daemon.tools.dlq.letter import DeadLetter
 from daemon.tools.dlq.reading import Readers, Reading
 from daemon.tools.dlq.source import read_letters, topic_of
 from daemon.tools.log.asking import asking
+from daemon.tools.log.places import is_offset, is_partition
 
 _SHOWN_MAX: Final = 4_000
 _DEPTH_MAX: Final = 8
@@ -25,7 +26,7 @@ def show_one(settings: Settings, where: str, *, show_ids: bool, raw: Path | None
 
     Raise SettingsError for what is no place, CohortdError where there is no letter.
     """
-    number, offset = _parse(where)
+    number, offset = parse_place(where)
     topic = topic_of(settings)
     place = Partition(topic, number)
     with asking(settings, reads_much=True) as cluster:
@@ -74,9 +75,10 @@ def _now(reading: Reading, show_ids: bool) -> str:  # noqa: FBT001
     return "; ".join(words)
 
 
-def _parse(where: str) -> tuple[int, int]:
+def parse_place(where: str) -> tuple[int, int]:
+    """Return the partition and the offset; raise SettingsError where they are none."""
     number, _, offset = where.partition(":")
-    if not (number.isdecimal() and offset.isdecimal() and len(where) < 40):  # noqa: PLR2004
+    if not (is_partition(number) and is_offset(offset)):
         what = f"{one_line(where)} is no place of a letter"
         raise SettingsError([Problem("PARTITION:OFFSET", what, "write it like 0:17")])
     return int(number), int(offset)

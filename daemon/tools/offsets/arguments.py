@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from daemon.config.document import one_line
 from daemon.config.settings import Settings
 from daemon.core.model import Partition
 from daemon.errors import Problem, SettingsError
-
-_OFFSET_MAX: Final = 2**63 - 1
-_PARTITION_MAX: Final = 2**31 - 1
+from daemon.tools.log.places import is_offset, is_partition
 
 
 def parse_partition(text: str, settings: Settings) -> Partition:
     """Return the partition of `TOPIC:PARTITION`; raise SettingsError unless an input takes it."""
     topic, _, number = text.rpartition(":")
-    if not topic or not _is_number(number, _PARTITION_MAX):
+    if not topic or not is_partition(number):
         what = f"{one_line(text)} is not a partition"
         raise SettingsError([Problem("TOPIC:PARTITION", what, "write it like cohort.membership:3")])
     if not any(_takes(entry.topic, entry.pattern, topic) for entry in settings.inputs):
@@ -31,14 +28,10 @@ def parse_to(text: str) -> str | int:
     """Return `earliest`, `latest` or an offset; raise SettingsError for anything else."""
     if text in ("earliest", "latest"):
         return text
-    if not _is_number(text, _OFFSET_MAX):
+    if not is_offset(text):
         what = f"{one_line(text)} is no place in a log"
         raise SettingsError([Problem("--to", what, "write earliest, latest or an offset")])
     return int(text)
-
-
-def _is_number(text: str, most: int) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= most  # noqa: PLR2004
 
 
 def _takes(name: str | None, pattern: str | None, topic: str) -> bool:
