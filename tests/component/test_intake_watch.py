@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from daemon.core.lease import Lease
-from daemon.core.model import ChangeSet, Partition
+from daemon.core.model import Changes, ChangeSet, Partition
 from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
@@ -23,7 +23,7 @@ from daemon.kafka.client_errors import ClientEvent
 from daemon.kafka.records import Survey
 from daemon.metrics import CohortLabels, Metrics
 
-P = Partition("input", 0)
+P, OTHER = Partition("input", 0), Partition("input", 1)
 RULES = WatchRules(pending_max=1_000, overdue_s=32.0)
 LATE_S = STUCK_AFTER_S + 1.0
 
@@ -32,7 +32,7 @@ class Scene:
     """An intake that owns one partition, as the watch sees it."""
 
     def __init__(self, end: int) -> None:
-        self.relay = Relay(RelayRules(), Lease(1e9))
+        self.relay = Relay(RelayRules(pending_max=RULES.pending_max), Lease(1e9))
         self.relay.assign({P: Start(0)})
         self.relay.acknowledge(self.relay.intents([P], 0.0), 0.0)
         metrics = Metrics(CollectorRegistry(), CohortLabels((), 3), partition_labels=True)
@@ -98,6 +98,18 @@ def test_while_the_sending_side_has_a_reason_it_is_patient() -> None:
 
     scene.look(0.0, held_elsewhere=True)
     scene.look(1e6, held_elsewhere=True)
+
+
+def test_where_some_partitions_are_not_read_on_for_memory_it_is_patient_and_says_so() -> None:
+    scene = Scene(end=900)
+    scene.relay.assign({OTHER: Start(0)})
+    backlog: Changes = {f"u{number}": True for number in range(800)}
+    scene.relay.absorb(ChangeSet(P, 0, 800, {"vip": backlog}, 800), 0.0)
+
+    views = [scene.watch.turn(now_s, held_elsewhere=False) for now_s in (0.0, 1e6)]
+
+    assert scene.relay.to_pause() == {P}
+    assert all(view is not None and view.saturated for view in views)
 
 
 MISSING = ClientEvent("UNKNOWN_TOPIC_OR_PART", "Subscribed topic not available", topic="gone")
