@@ -1,8 +1,10 @@
-"""A backlog that is read: its windows gather for some seconds, and never for longer."""
+"""A backlog found at the start: its windows gather for some seconds, once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
+
+import pytest
 
 from daemon.core.tenure import Start, Tenure
 from daemon.intake.backlog import FAR, GATHER_S, Backlog
@@ -40,9 +42,8 @@ def test_it_gathers_while_the_end_of_some_log_is_far() -> None:
     assert backlog.gathers(_at(5, 50 * FAR), (), 1.0)
 
 
-def test_it_does_not_where_the_ends_are_near_or_not_known() -> None:
+def test_it_does_not_where_the_ends_are_near() -> None:
     assert not _backlog(p0=FAR).gathers(_at(0), (), 0.0)
-    assert not _backlog().gathers(_at(0), (), 0.0)
 
 
 def test_it_ends_where_reading_has_caught_up() -> None:
@@ -52,7 +53,7 @@ def test_it_ends_where_reading_has_caught_up() -> None:
     assert not backlog.gathers(_at(99 * FAR), (), 1.0)
 
 
-def test_a_long_backlog_gathers_once_and_for_a_moment_only() -> None:
+def test_a_long_backlog_gathers_for_a_moment_only() -> None:
     backlog = _backlog(p0=10**9)
     first = backlog.gathers(_at(0), (), 0.0)
 
@@ -70,11 +71,22 @@ def test_a_parked_partition_is_no_backlog() -> None:
     assert not backlog.gathers(_at(0), {P0}, 0.0)
 
 
-def test_the_next_backlog_gathers_again() -> None:
+def test_who_was_at_the_end_once_never_gathers_again() -> None:
     backlog = _backlog(p0=100 * FAR)
-    backlog.gathers(_at(0), (), 0.0)
-    over = not backlog.gathers(_at(0), (), GATHER_S)
-    backlog.gathers(_at(100 * FAR), (), 20.0)
+    near = backlog.gathers(_at(100 * FAR), (), 0.0)
 
-    assert over
-    assert backlog.gathers(_at(0), (), 30.0)
+    assert not near
+    assert not backlog.gathers(_at(0), (), 10.0)
+
+
+@pytest.mark.parametrize("at_first", [_at(), _at(0)], ids=["nothing owned", "no end known"])
+def test_a_start_is_not_over_before_it_is_known_where_it_stands(
+    at_first: dict[Partition, Tenure],
+) -> None:
+    ends: dict[Partition, int] = {}
+    backlog = Backlog(cast("ConsumerPort", Ends(ends)))
+    early = backlog.gathers(at_first, (), 0.0)
+    ends[P0] = 100 * FAR
+
+    assert not early
+    assert backlog.gathers(_at(0), (), 60.0)
