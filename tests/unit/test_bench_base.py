@@ -33,7 +33,10 @@ def _round(
     return {
         "bare": _usage(bare_s),
         "decode": _usage(bare_s * 2),
-        "daemons": {"resuming": _drained(daemon_s, requests, exact=exact)},
+        "daemons": {
+            "new group": _drained(daemon_s, requests, exact=exact),
+            "resuming": _drained(daemon_s, 5 * requests, exact=exact),
+        },
     }
 
 
@@ -52,7 +55,9 @@ def test_measures_are_ratios_within_a_round_and_their_median_and_spread() -> Non
 
     resuming = found["flat, resuming, x bare"]
     assert found["flat, decode, x bare"] == Measure(0.5, 0.0)
-    assert found["flat, resuming, requests x min"] == Measure(1.2, 0.0)
+    assert found["flat, new group, requests x min"] == Measure(1.2, 0.0)
+    assert found["flat, new group, x bare"] == resuming
+    assert len(found) == 4  # Not the requests of one that sends while it reads.
     assert resuming.median == pytest.approx(1 / 2.2)
     assert resuming.spread == pytest.approx((0.5 - 0.4) * 2.2)
 
@@ -61,7 +66,7 @@ def test_a_round_that_failed_measures_nothing() -> None:
     found = measures([_result(_round(1.0, 0.0, 0, exact=False), _round(1.0, 2.0))])
 
     assert found["flat, resuming, x bare"] == Measure(0.5, 0.0)
-    assert found["flat, resuming, requests x min"] == Measure(1.2, 0.0)
+    assert found["flat, new group, requests x min"] == Measure(1.2, 0.0)
 
 
 def test_a_ratio_is_worse_below_the_least_tolerance() -> None:
