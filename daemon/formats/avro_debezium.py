@@ -68,15 +68,9 @@ class RowLoops:
         fixed = mapping.cohort_id.column is None
         self._cohort = Getter(mapping.cohort_id, "cohort_id") if fixed else None
 
-    def __call__(self, frame: bytes, schema: WriterSchema, example: object, topic: str) -> Loop:
+    def __call__(self, frame: bytes, schema: WriterSchema, example: object) -> Loop:
         """See `WriteLoop`: fit is an envelope whose images have the deciding columns."""
-        fixed = None
-        if self._cohort is not None:
-            fixed = self._cohort.text(ValueSource(topic, MadeRecord(frame)))
-            if not fixed:
-                raise UnfitError
-        target = self._target_of(fixed)
-        return _loop(frame, self._decoder(schema, example), target, self._allowed)
+        return _loop(frame, self._decoder(schema, example), self._target_of, self._allowed)
 
     def _decoder(self, schema: WriterSchema, example: object) -> Decode:
         wanted: dict[str, Leaf | Part] = {"op": Leaf("op")}
@@ -117,8 +111,13 @@ class RowLoops:
         filled = {field for field, column in renamed.items() if column in there}
         return ", ".join(f"{side}_{f}" if f in filled else "None" for f in Row.__struct_fields__)
 
-    def _target_of(self, fixed: str | None) -> Target:
-        """Return how a row names a cohort and a member."""
+    def _target_of(self, topic: str) -> Target:
+        """Return how a row of this topic names a cohort and a member."""
+        fixed = None
+        if self._cohort is not None:
+            fixed = self._cohort.text(ValueSource(topic, MadeRecord(b"")))
+            if not fixed:
+                raise DoubtError
         identify, external_first = self._identify, self._external_first
 
         def target(row: Row | None) -> tuple[str, Member]:
@@ -135,10 +134,18 @@ class RowLoops:
         return target
 
 
-def _loop(frame: bytes, decode: Decode, target: Target, allowed: frozenset[Any] | None) -> Loop:
+def _loop(
+    frame: bytes,
+    decode: Decode,
+    target_of: Callable[[str], Target],
+    allowed: frozenset[Any] | None,
+) -> Loop:
     """Return the loop: it says what `RowPath` says, of rows that were decoded otherwise."""
 
-    def loop(left: Iterator[Record], into: Gathered, selection: Selection) -> Record | None:
+    def loop(
+        left: Iterator[Record], into: Gathered, selection: Selection, topic: str
+    ) -> Record | None:
+        target = target_of(topic)
         changes, names, begin = into.changes, into.names, selection.begin
         for record in left:
             value = record.value()

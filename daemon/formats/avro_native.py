@@ -29,7 +29,7 @@ _WANTED: Final[dict[str, Leaf | Part]] = {
     "cohort_name": Leaf("cn"),
 }
 _HEAD: Final = """\
-def loop(left, into, selection):
+def loop(left, into, selection, topic):
     changes, names, begin = into.changes, into.names, selection.begin
     sinks = {}
     x = a = an = al = d = cn = None
@@ -83,13 +83,7 @@ class NativeLoops:
     def __init__(self, match_on: Sequence[str]) -> None:
         self._kinds = tuple(match_on)
 
-    def __call__(
-        self,
-        frame: bytes,
-        schema: WriterSchema,
-        example: object,
-        topic: str,  # noqa: ARG002
-    ) -> Loop:
+    def __call__(self, frame: bytes, schema: WriterSchema, example: object) -> Loop:
         """See `WriteLoop`: fit is a record that has a cohort and an operation."""
         node = schema.node
         if not isinstance(node, Record):
@@ -136,9 +130,11 @@ class NativeLoops:
 def _shaped(by_shape: Loop, plain: Loop, shapes: Shapes) -> Loop:
     """Return a loop that looks for shapes as long as most records have one."""
 
-    def loop(left: Iterator[Message], into: Gathered, selection: Selection) -> Message | None:
+    def loop(
+        left: Iterator[Message], into: Gathered, selection: Selection, topic: str
+    ) -> Message | None:
         shapes.begin()
-        return (plain if shapes.is_useless else by_shape)(left, into, selection)
+        return (plain if shapes.is_useless else by_shape)(left, into, selection, topic)
 
     return loop
 

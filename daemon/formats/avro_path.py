@@ -18,12 +18,14 @@ from daemon.formats.decode import DOUBTS, Gathered, vouch
 from daemon.formats.selection import ALL, Selection
 from daemon.kafka.records import Record, Run
 
-_LOOPS_MAX: Final = 64
+_LOOPS_MAX: Final = 128
+_MADE_A_RUN_MAX: Final = 4  # It takes some 20 ms: whoever may register schemas can't hold us up.
 _SAMPLES: Final = 60
 
-# Takes records of one frame into what is gathered, and returns the first that has another one. A
-# record that it does not vouch for ends it with a doubt, before anything of that is gathered.
-Loop: TypeAlias = Callable[[Iterator[Record], Gathered, Selection], Record | None]
+# Takes records of one frame and topic into what is gathered, and returns the first that has
+# another frame. A record that it does not vouch for ends it with a doubt, before anything of that
+# is gathered.
+Loop: TypeAlias = Callable[[Iterator[Record], Gathered, Selection, str], Record | None]
 
 _LOOP_DOUBTS: Final = (*DOUBTS, DamagedError, LookupError)
 
@@ -33,7 +35,7 @@ class WriteLoop(Protocol):
 
     tombstones: bool  # Does a record without a value say nothing? Else it is the slow path's.
 
-    def __call__(self, frame: bytes, schema: WriterSchema, example: object, topic: str) -> Loop:
+    def __call__(self, frame: bytes, schema: WriterSchema, example: object) -> Loop:
         """Return the loop over records with this frame; raise `UnfitError` where there is none.
 
         The example is the first of them, decoded.
@@ -43,7 +45,6 @@ class WriteLoop(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Known:
     schema: WriterSchema
-    topic: str
     loop: Loop | None
 
 
@@ -55,6 +56,8 @@ class AvroPath:
         self._write = write
         self._reader = reader
         self._known: dict[bytes, _Known] = {}
+        self._made_for = ("", -1, -1)  # The run for which loops were made last,
+        self._made = 0  # and how many.
 
     def take(self, run: Run, at: int, into: Gathered, selection: Selection) -> int:
         """See `FastPath`: what each record is counted as, its loop knows.
@@ -72,8 +75,8 @@ class AvroPath:
                     self._pass_over(into)
                     record = next(left, None)
                 else:
-                    loop = self._loop(value, run.partition.topic)
-                    record = loop(chain((record,), left), into, selection)
+                    loop = self._loop(value, run)
+                    record = loop(chain((record,), left), into, selection, run.partition.topic)
             taken = len(records)
         except _LOOP_DOUBTS:
             taken = len(records) - length_hint(left) - 1
@@ -85,27 +88,38 @@ class AvroPath:
             raise DoubtError
         into.ignored[Ignored.TOMBSTONE] += 1
 
-    def _loop(self, value: bytes, topic: str) -> Loop:
+    def _loop(self, value: bytes, run: Run) -> Loop:
         """Return the loop for records like this one; raise a doubt where there is none."""
         framed = unframe(value, "the value")
         schema = self._schemas.get(framed.schema_id)
         frame = value[:FRAME_BYTES]
         known = self._known.get(frame)
-        if known is None or known.schema is not schema or known.topic != topic:
+        if known is None or known.schema is not schema:
+            self._count(run)
             example = schema.read(framed.body)
             if len(self._known) >= _LOOPS_MAX:
-                self._known.clear()
-            known = _Known(schema, topic, self._made(frame, schema, example, topic))
-            self._known[frame] = known
+                del self._known[next(iter(self._known))]
+            loop = self._written(frame, schema, example, run.partition.topic)
+            known = self._known[frame] = _Known(schema, loop)
         if known.loop is None:
             raise DoubtError
         return known.loop
 
-    def _made(self, frame: bytes, schema: WriterSchema, example: object, topic: str) -> Loop | None:
+    def _count(self, run: Run) -> None:
+        made_for = (*run.partition, run.first_offset)
+        if made_for != self._made_for:
+            self._made_for, self._made = made_for, 0
+        self._made += 1
+        if self._made > _MADE_A_RUN_MAX:
+            raise DoubtError
+
+    def _written(
+        self, frame: bytes, schema: WriterSchema, example: object, topic: str
+    ) -> Loop | None:
         if schema.node is None:  # Ours does not say what fastavro says.
             return None
         try:
-            loop = self._write(frame, schema, example, topic)
+            loop = self._write(frame, schema, example)
         except (UnfitError, SyntaxError, RecursionError):  # Python has limits of its own.
             return None
         # Each twice: a loop may know the second time what it has learned the first.
@@ -143,7 +157,7 @@ def agree(loop: Loop, reader: Reader, topic: str, record: Record) -> bool:
     """Tell whether the loop leaves a record alone, or makes of it what the reader makes."""
     gathered = Gathered()
     try:
-        if loop(iter((record,)), gathered, ALL) is not None:
+        if loop(iter((record,)), gathered, ALL, topic) is not None:
             return False
         vouch(gathered)
     except _LOOP_DOUBTS:

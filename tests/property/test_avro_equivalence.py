@@ -178,7 +178,7 @@ ORDERS: list[list[str]] = [
 
 @pytest.mark.parametrize("match_on", ORDERS)
 def test_fast_and_slow_agree_on_native_events(match_on: list[str]) -> None:
-    @quick(120)
+    @quick(60)
     @given(st.data())
     def agree(data: Any) -> None:  # noqa: ANN401
         schemas: dict[int, str | None] = {}
@@ -238,7 +238,7 @@ def envelope_of(row: list[tuple[str, Any]], data: Any) -> str:  # noqa: ANN401
 
 @pytest.mark.parametrize("mapping", MAPPINGS)
 def test_fast_and_slow_agree_on_change_events(mapping: dict[str, Any]) -> None:
-    @quick(100)
+    @quick(40)
     @given(st.data())
     def agree(data: Any) -> None:  # noqa: ANN401
         columns = data.draw(rows)

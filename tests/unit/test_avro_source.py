@@ -195,8 +195,10 @@ def test_a_bounded_number_of_loops_is_kept(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(avro_path, "_LOOPS_MAX", 2)
     decoder = avro({number: json.dumps(EVENT) for number in range(1, 8)})
 
-    for number in range(1, 8):
-        assert taken(decoder, written(EVENT, VALUE, number)) == 1
+    assert decoder._fast is not None
+    for number in (*range(1, 8), 6, 7):
+        run = run_of_records([FakeRecord(written(EVENT, VALUE, number), _offset=number)])
+        assert decoder._fast.take(run, 0, Gathered(), ALL) == 1
 
     assert isinstance(decoder._fast, avro_path.AvroPath)
     assert len(decoder._fast._known) <= 2
@@ -358,3 +360,36 @@ def test_a_change_event_that_goes_on_or_is_cut_short_is_not_taken() -> None:
     assert taken(decoder, event, event) == 2
     assert taken(decoder, event, event + b"\x00") == 1
     assert taken(decoder, event, event[:-1]) == 1
+
+
+def test_few_loops_are_made_for_a_run_and_the_rest_is_read_slowly() -> None:
+    count = avro_path._MADE_A_RUN_MAX + 3
+    decoder = avro({number: json.dumps(EVENT) for number in range(1, count + 1)})
+    values = [written(EVENT, VALUE, number) for number in range(1, count + 1)]
+    records = [FakeRecord(value, _offset=at) for at, value in enumerate(values)]
+
+    decoded = decoder.decode(run_of_records(records))
+
+    assert isinstance(decoder._fast, avro_path.AvroPath)
+    assert len(decoder._fast._known) == avro_path._MADE_A_RUN_MAX
+    assert (outcome(decoded), decoded.change_set.count) == ({"vip": {"u1": True}}, count)
+
+
+def test_topics_that_share_a_schema_share_its_loop() -> None:
+    row = {"type": "record", "name": "Row", "fields": [{"name": "user", "type": "string"}]}
+    schema = {"type": "record", "name": "Envelope", "fields": [
+        {"name": "before", "type": ["null", row]},
+        {"name": "after", "type": ["null", "Row"]},
+        {"name": "op", "type": "string"},
+    ]}  # fmt: skip
+    who = {"cohort_id": {"topic": "(.*)"}, "external_id": {"column": "user"}}
+    decoder = avro({1: json.dumps(schema)}, format="debezium", mapping=who)
+    event = written(schema, {"op": "c", "before": None, "after": {"user": "u1"}})
+
+    assert isinstance(decoder._fast, avro_path.AvroPath)
+    loops = []
+    for topic in ("vip", "new", "vip"):
+        assert outcome(read(decoder, event, topic=topic)) == {topic: {"u1": True}}
+        loops += [known.loop for known in decoder._fast._known.values()]
+    assert loops[0] is not None
+    assert loops == [loops[0]] * 3
