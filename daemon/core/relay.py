@@ -137,17 +137,17 @@ class Relay:
     # What goes out.
 
     def seal(self, now_s: float, *, capacity: int, drain: bool = False) -> list[Flush]:
-        """Close windows that are due, oldest first, as many as there is capacity for."""
+        """Close windows that are due, then those that would make room, while there is capacity."""
         if self.delayed:  # Memory and a stop are worth more than a flap.
             until_s = math.inf if drain or self.saturated else now_s
             self._gather_delayed(self.delayed.take_due(until_s), now_s)
-            crowding = {p for p in self.crowding if self.delayed.load.of(p)}
-            if crowding:
+            if any(map(self.delayed.load.of, crowding := self.crowding)):
                 self._gather_delayed(self.delayed.take_of(lambda b: b.partition in crowding), now_s)
         if capacity <= 0 or not self.lease.fresh(now_s):
             return []
         flushes: list[Flush] = []
-        for window in self._queue.due(now_s, everything=drain or self.saturated):
+        due = self._queue.due(now_s, everything=drain or self.saturated)
+        for window in itertools.chain(due, self._queue.heads_of(self.crowding)):
             flush = self._seal_window(window, now_s)
             if flush is not None:
                 flushes.append(flush)
@@ -161,7 +161,7 @@ class Relay:
             return []
         wanted = set(partitions)
         self._gather_delayed(self.delayed.take_of(lambda batch: batch.partition in wanted), now_s)
-        heads = [w for w in self._queue.heads() if not wanted.isdisjoint(w.lanes)]
+        heads = self._queue.heads_of(wanted)
         return [f for w in heads if (f := self._seal_window(w, now_s)) is not None]
 
     def _seal_window(self, window: Window, now_s: float) -> Flush | None:
@@ -286,7 +286,7 @@ class Relay:
         return barred[0]
 
     def _weigh(self) -> None:
-        waiting = (self._queue.load, self.delayed.load)
+        waiting = self._queue.load, self.delayed.load
         self._pressure.update(waiting, self._flight_load, self._tenures)
 
     def waiting(self) -> Iterable[Window]:
