@@ -7,6 +7,7 @@ import itertools
 import math
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -151,6 +152,11 @@ class WindowQueue:
     def heads(self) -> Iterator[Window]:
         """Yield the first window of each cohort."""
         return itertools.chain.from_iterable(list(g.values()) for g in self._heads.values())
+
+    def heads_of(self, partitions: AbstractSet[Partition]) -> Iterator[Window]:
+        """Yield the first window of each cohort that has something of these there."""
+        if partitions:
+            yield from [w for w in self.heads() if not partitions.isdisjoint(w.lanes)]
 
     def windows(self) -> Iterator[Window]:
         """Yield every window."""

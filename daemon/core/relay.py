@@ -137,7 +137,7 @@ class Relay:
     # What goes out.
 
     def seal(self, now_s: float, *, capacity: int, drain: bool = False) -> list[Flush]:
-        """Close windows that are due, oldest first, as many as there is capacity for."""
+        """Close windows that are due, then those that would make room, while there is capacity."""
         self._settling.forget(now_s)  # Whom it names may be of a partition that was given up.
         if self.delayed:  # Memory and a stop are worth more than a flap.
             until_s = math.inf if drain or self.saturated else now_s
@@ -146,7 +146,8 @@ class Relay:
         if capacity <= 0 or not self.lease.fresh(now_s):
             return []
         flushes: list[Flush] = []
-        for window in self._queue.due(now_s, everything=drain or self.saturated):
+        due = self._queue.due(now_s, everything=drain or self.saturated)
+        for window in itertools.chain(due, self._queue.heads_of(self.crowding)):
             flush = self._seal_window(window, now_s)
             if flush is not None:
                 flushes.append(flush)
@@ -160,7 +161,7 @@ class Relay:
             return []
         wanted = set(partitions)
         self._gather_delayed(self.delayed.take_of(wanted), now_s)
-        heads = [w for w in self._queue.heads() if not wanted.isdisjoint(w.lanes)]
+        heads = self._queue.heads_of(wanted)
         return [f for w in heads if (f := self._seal_window(w, now_s)) is not None]
 
     def _seal_window(self, window: Window, now_s: float) -> Flush | None:
@@ -286,8 +287,7 @@ class Relay:
         return barred[0]
 
     def _weigh(self) -> None:
-        loads = (self._queue.load, self.delayed.load)
-        self._pressure.update(loads, self._flight_load, self._tenures)
+        self._pressure.update((self._queue.load, self.delayed.load), self._flight_load, self._tenures)
 
     def waiting(self) -> Iterable[Window]:
         """Yield the open windows, for those who show them."""

@@ -13,6 +13,7 @@ from tests.support.builders import (
     P2,
     accepted,
     acknowledge,
+    cohorts,
     members,
     relay_of,
     run_of,
@@ -137,6 +138,14 @@ def test_from_three_quarters_who_holds_more_than_his_share_is_not_read_on() -> N
 
     assert not relay.saturated
     assert relay.to_pause() == relay.crowding == {P0}
+
+
+def test_what_would_make_room_leaves_before_its_age_and_nothing_else() -> None:
+    relay = _crowded()
+
+    flushes = relay.seal(0.0, capacity=9)
+
+    assert cohorts(flushes) == ["backlog", "more"]
 
 
 def test_he_is_read_on_when_half_of_the_limit_is_pending() -> None:
