@@ -9,7 +9,7 @@ from typing import Any, Final
 from daemon.core.model import Member
 from daemon.formats.changes import DoubtError, Ignored
 from daemon.formats.debezium_shape import FastRows, certain
-from daemon.formats.decode import DOUBTS, OPENINGS_MAX, SHALLOW_BYTES_MAX, Gathered
+from daemon.formats.decode import DOUBTS, OPENINGS_MAX, SHALLOW_BYTES_MAX, Gathered, pieces
 from daemon.formats.json_limits import RECORD_BYTES_MAX, count_openings
 from daemon.formats.selection import Selection
 from daemon.formats.values import UNAVAILABLE, Getter, Source
@@ -27,14 +27,19 @@ class RowPath:
 
     def take(self, run: Run, at: int, into: Gathered, selection: Selection) -> int:
         """See `FastPath`: the tombstones between the changes are counted apart."""
-        records = run.records[at:] if at else run.records
-        left = iter(records)
-        passed = into.ignored[Ignored.TOMBSTONE]
         try:
-            self._group(self._fixed(run), self._envelopes(left, into), into, selection)
-            taken = len(records)
+            fixed = self._fixed(run)
         except DOUBTS:
-            taken = max(0, len(records) - length_hint(left) - 1)
+            return 0
+        taken, passed = 0, into.ignored[Ignored.TOMBSTONE]
+        for records in pieces(run, at):
+            left = iter(records)
+            try:
+                self._group(fixed, self._envelopes(left, into), into, selection)
+                taken += len(records)
+            except DOUBTS:
+                taken += len(records) - length_hint(left) - 1
+                break
         into.count += taken - (into.ignored[Ignored.TOMBSTONE] - passed)
         return taken
 
@@ -53,25 +58,24 @@ class RowPath:
         """Raise a doubt at a record that is no change event of the plain kind."""
         changes, names = into.changes, into.names
         allowed, target, begin = self._rows.allowed, self._target_of(fixed), selection.begin
+        plain = fixed is None and self._rows.external_first
         for event in map(self._rows.decode, envelopes):
             op = event.op
             if op == "d":
                 row, add = event.before, False
             elif op in _IMAGES_AFTER:
                 row = event.after
-                add = row is not None and (allowed is None or is_member(row, allowed))
+                add = row is not None and (
+                    allowed is None or row.state in allowed or is_member(row, allowed)
+                )
             else:
                 raise DoubtError
-            cohort, member = target(row)
+            if plain and row is not None and type(row.cohort) is type(row.external) is str:
+                cohort, member = row.cohort, row.external or target(row)[1]
+            else:
+                cohort, member = target(row)
             if op == "u" and event.before is not None:
-                old = event.before
-                if allowed is None or is_member(old, allowed):
-                    old_cohort, old_member = target(old)
-                    if old_member != member or old_cohort != cohort:
-                        if not selection.is_all:
-                            raise DoubtError  # Ignored is counted by record, not by change.
-                        changes.setdefault(old_cohort, {})[old_member] = False
-                        into.count += 1
+                self._end_old(target, event.before, (cohort, member), into, selection)
             try:
                 changes[cohort][member] = add
             except KeyError:  # The cohort's first change in this run.
@@ -79,6 +83,26 @@ class RowPath:
                 changes[cohort][member] = add
             if row.name and op != "d":
                 names[cohort] = row.name
+
+    def _end_old(
+        self,
+        target: Callable[[Any], tuple[str, Member]],
+        old: Any,  # noqa: ANN401
+        now: tuple[str, Member],
+        into: Gathered,
+        selection: Selection,
+    ) -> None:
+        """Remove whom an update's old image named, where that was another member or cohort."""
+        allowed = self._rows.allowed
+        if allowed is not None and not is_member(old, allowed):
+            return
+        cohort, member = target(old)
+        if (cohort, member) == now:
+            return
+        if not selection.is_all:
+            raise DoubtError  # Ignored is counted by record, not by change.
+        into.changes.setdefault(cohort, {})[member] = False
+        into.count += 1
 
     def _envelopes(self, records: Iterator[Record], into: Gathered) -> Iterator[bytes]:
         """Take each envelope out of its wrapping, all of one schema; count the tombstones."""

@@ -10,7 +10,7 @@ holds them to it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import length_hint
 from typing import Final, Protocol, TypeAlias
@@ -38,6 +38,10 @@ from daemon.kafka.records import Record, Reject, Run
 # A text this short can't be nested beyond the limit, even inside a wrapping.
 SHALLOW_BYTES_MAX: Final = 2 * (DEPTH_MAX - 1)
 OPENINGS_MAX: Final = DEPTH_MAX - 1
+
+# A fast path goes through a run in pieces of so many records: what is copied or looked at for all
+# of them together is done again behind a doubtful one.
+_PIECE: Final = 256
 
 # Where more than one record in so many is doubtful, the rest of a run is read slowly.
 _DOUBTFUL_ONE_IN: Final = 8
@@ -195,6 +199,12 @@ def _reject(run: Run, record: Record, error: RejectError) -> Reject:
     )
 
 
+def pieces(run: Run, at: int) -> Iterator[Sequence[Record]]:
+    """Yield a run's records from place `at` on, a bounded number of them at a time."""
+    for begin in range(at, len(run.records), _PIECE):
+        yield run.records[begin : begin + _PIECE]
+
+
 def vouch(gathered: Gathered) -> None:
     """Raise one of `DOUBTS` unless all ids and names may be such.
 
@@ -230,13 +240,15 @@ class NativePath:
 
     def take(self, run: Run, at: int, into: Gathered, selection: Selection) -> int:
         """See `FastPath`: each event is one change, so the records count."""
-        records = run.records[at:] if at else run.records
-        left = iter(records)
-        try:
-            self._group(left, into, selection.begin)
-            taken = len(records)
-        except DOUBTS:
-            taken = len(records) - length_hint(left) - 1
+        taken = 0
+        for records in pieces(run, at):
+            left = iter(records)
+            try:
+                self._group(left, into, selection.begin)
+                taken += len(records)
+            except DOUBTS:
+                taken += len(records) - length_hint(left) - 1
+                break
         into.count += taken
         return taken
 

@@ -141,14 +141,16 @@ class Letters:
         """Take acknowledgements."""
         if self._outbox is None:
             return
+        done: Counter[str] = Counter()
         for ticket in self._outbox.poll():
-            reason = self._reasons.pop(ticket)
-            self.acknowledged[str(reason)] += 1
-            self._metrics.dead_lettered(reason)
+            done[self._reasons.pop(ticket)] += 1
             if ticket in self._records:
                 self._record_done(*self._records.pop(ticket))
             else:
                 self._refusal_done(self._refusals.pop(ticket), now_s)
+        for reason, count in done.items():
+            self.acknowledged[str(reason)] += count
+            self._metrics.dead_lettered(reason, count)
         if self._outbox.trouble:
             self._log.warning(event.DEAD_LETTER_FAILED, detail=self._outbox.trouble)
         else:

@@ -7,6 +7,7 @@ a file of its own. Nothing here waits longer than a tick, but for the hand-over 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -159,8 +160,8 @@ class Intake:
     def _reject(self, run: Run, rejects: tuple[Reject, ...]) -> None:
         first = rejects[0]
         self.rejected += len(rejects)
-        for reject in rejects:
-            self._metrics.rejected(run.partition.topic, reject.reason)
+        for reason, count in Counter(reject.reason for reject in rejects).items():
+            self._metrics.rejected(run.partition.topic, reason, count)
         self._log.error(
             event.RECORD_REJECTED,
             f"{run.partition.topic} {first.reason}",
