@@ -41,7 +41,7 @@ OPENINGS_MAX: Final = DEPTH_MAX - 1
 
 # A fast path goes through a run in pieces of so many records: what is copied or looked at for all
 # of them together is done again behind a doubtful one.
-_PIECE: Final = 512
+_PIECE: Final = 256
 
 # Where more than one record in so many is doubtful, the rest of a run is read slowly.
 _DOUBTFUL_ONE_IN: Final = 8

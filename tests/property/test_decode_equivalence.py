@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.config.inputs import InputSettings
+from daemon.formats import decode
 from daemon.formats.decode import Decoder
 from daemon.formats.decoders import compile_input
 from daemon.formats.values import UNAVAILABLE
@@ -177,6 +178,30 @@ def test_fast_and_slow_agree_on_change_events(make: Callable[[], Decoder]) -> No
         assert_same(make, values)
 
     agree()
+
+
+@pytest.mark.parametrize("bad", [b"{", b'{"op":1}', None])
+@pytest.mark.parametrize("make", [NATIVES[0], MAPPINGS[1], MAPPINGS[4]])
+def test_fast_and_slow_agree_on_a_run_of_many_pieces(
+    make: Callable[[], Decoder], bad: bytes | None
+) -> None:
+    size = decode._PIECE
+    rows = [{"cohort": "vip", "user": f"u{n}", "on": n % 3 > 0, "name": None} for n in range(size)]
+    good = [
+        to_bytes({"op": "c", "before": None, "after": row})
+        if make is not NATIVES[0]
+        else to_bytes({"cohort_id": row["cohort"], "op": "add", "external_id": row["user"]})
+        for row in rows * 3
+    ]
+    edges = {0, size - 1, size, size + 1, 2 * size + 9, 3 * size - 1}
+    values = [bad if at in edges else value for at, value in enumerate(good)]
+    both, slow = make(), make()
+    slow._fast = None
+
+    decoded = both.decode(run_of(*values))
+
+    assert decoded == slow.decode(run_of(*values))
+    assert decoded.change_set.count == len(values) - len(edges)
 
 
 @pytest.mark.parametrize("name", ["envelope-plain.jsonl", "envelope-schemas.jsonl"])

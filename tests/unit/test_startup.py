@@ -9,6 +9,7 @@ import pytest
 
 ALL_OF_IT = """
 import gc, sys
+import daemon.cli
 from daemon import startup
 startup.begin()
 assert not gc.isenabled()
