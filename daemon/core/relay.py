@@ -145,15 +145,10 @@ class Relay:
             self._gather_delayed(self.delayed.take_of(self.crowding), now_s)
         if capacity <= 0 or not self.lease.fresh(now_s):
             return []
-        flushes: list[Flush] = []
         due = self._queue.due(now_s, everything=drain or self.saturated)
-        for window in itertools.chain(due, self._queue.heads_of(self.crowding)):
-            flush = self._seal_window(window, now_s)
-            if flush is not None:
-                flushes.append(flush)
-                if len(flushes) >= capacity:
-                    break
-        return flushes
+        windows = itertools.chain(due, self._queue.heads_of(self.crowding))
+        flushes = (f for w in windows if (f := self._seal_window(w, now_s)) is not None)
+        return list(itertools.islice(flushes, capacity))
 
     def seal_partitions(self, partitions: Iterable[Partition], now_s: float) -> list[Flush]:
         """Close the windows with a lane of these partitions, whatever their age."""
@@ -287,7 +282,9 @@ class Relay:
         return barred[0]
 
     def _weigh(self) -> None:
-        self._pressure.update((self._queue.load, self.delayed.load), self._flight_load, self._tenures)
+        self._pressure.update(
+            (self._queue.load, self.delayed.load), self._flight_load, self._tenures
+        )
 
     def waiting(self) -> Iterable[Window]:
         """Yield the open windows, for those who show them."""
