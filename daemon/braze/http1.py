@@ -1,7 +1,7 @@
 """HTTP/1.1 over one wire: a request leaves in one piece, then its answer is read.
 
-h11 keeps the protocol; this carries its bytes. A client of more layers costs a request four times
-as much CPU (docs/performance.md), and what a slot has is one connection and one request at a time.
+h11 keeps the protocol; this carries its bytes. The layers of a general client cost a request more
+CPU than all else in it, and what a slot has is one connection and one request at a time.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.daemon_run import Braze, Daemon, Setup
-from tests.bench.logs import PARTITIONS, new_topic, producer
-from tests.bench.pacing import Change, applied, changes, pace, quantile, requests, waits_s
+from tests.bench.logs import PARTITIONS, Placed, new_topic, produce_all, producer
+from tests.bench.pacing import applied, changes, pace, quantile, requests, waits_s
 from tests.bench.table import save, show
 from tests.bench.workloads import WORKLOADS, native
 from tests.support.processes import wait_until
@@ -26,6 +26,7 @@ BRAZE_QUOTA, RESERVE = 250_000, 0.1
 WARM_UP_S = 20  # The cohorts are announced in it, and memory is as full as it gets.
 LATE_S = 15.0
 RATIO_MAX = 2.0
+_T0_MS = 1_764_000_000_000
 
 _HEAD = ("live cohorts", "p50 ms", "p99 ms", "max ms", "missing", "cores", "requests/s")
 _MORE = ("backlog sent", "RSS MB", "load")
@@ -73,20 +74,20 @@ def run(folder: Path, bootstrap: str, rate: int, seconds: int, backlog: int) -> 
 
 def _live(setup: Setup, rate: int, seconds: int, backlog: int) -> Lived:
     topic = new_topic(setup.bootstrap)
-    _write_backlog(setup.bootstrap, topic, backlog)
+    produce_all(producer(setup.bootstrap), topic, _backlog(backlog))
     live = changes(LIVE, LIVE_PARTITIONS)
     with Braze(setup.folder, quota=BRAZE_QUOTA) as braze:
         here = replace(setup, braze_url=braze.url, input=WORKLOADS["flat"].input(topic))
         with Daemon(here, resume=True) as daemon:
             daemon.wait_until_ready()
-            pace(daemon, live, rate, WARM_UP_S)
+            warm = pace(daemon, live, rate, WARM_UP_S)
             before, since = sum(requests(braze).values()), _next(braze)
             produced = pace(daemon, live, rate, seconds)
             load = os.getloadavg()[0]
             per_s = (sum(requests(braze).values()) - before) / seconds
             peak_mb = daemon.child.rss_mb()
             with contextlib.suppress(AssertionError):  # Counted below as missing.
-                wanted = len(produced.at_s) + rate * WARM_UP_S * 0.99
+                wanted = len(produced.at_s) + len(warm.at_s)
                 wait_until("all live members", lambda: _live_count(braze) >= wanted, LATE_S)
             found = applied(braze, since)
             sent = braze.counts().get(BACKLOG, 0)
@@ -108,21 +109,6 @@ def _live_count(braze: Braze) -> int:
     return sum(count for cohort, count in braze.counts().items() if cohort != BACKLOG)
 
 
-def _write_backlog(bootstrap: str, topic: str, count: int) -> None:
-    to = producer(bootstrap)
-    for at, (partition, _, key, value) in enumerate(_backlog(count)):
-        while True:
-            try:
-                to.produce(topic, value, key, partition)
-                break
-            except BufferError:
-                to.poll(0.05)
-        if at % 1_000 == 0:
-            to.poll(0)
-    assert to.flush(120) == 0, "not all records were acknowledged"
-
-
-def _backlog(count: int) -> Iterator[Change]:
+def _backlog(count: int) -> Iterator[Placed]:
     for number in range(count):
-        user = f"b{number:023d}"
-        yield 0, user, *native(BACKLOG, user, 1_764_000_000_000 + number, add=True)
+        yield 0, *native(BACKLOG, f"b{number:023d}", _T0_MS + number, add=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.daemon_run import Braze, Daemon, Setup
-from tests.bench.logs import new_topic
-from tests.bench.pacing import ANY_PARTITION, Change, applied, pace, quantile, requests, waits_s
+from tests.bench.logs import ANY_PARTITION, new_topic
+from tests.bench.pacing import Change, applied, pace, quantile, requests, waits_s
 from tests.bench.table import save, show
 from tests.bench.workloads import WORKLOADS, Fold
 from tests.support.processes import wait_until

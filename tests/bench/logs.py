@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -19,6 +20,10 @@ from tests.support.topics import unique
 
 BOOTSTRAP = "COHORTD_TEST_BOOTSTRAP"
 PARTITIONS = 4
+
+ANY_PARTITION = -1  # The key's own.
+
+Placed: TypeAlias = tuple[int, bytes, bytes | None]  # The partition to write to, and the record.
 
 _QUIET = {"log_level": 3}  # Errors only.
 
@@ -82,17 +87,23 @@ def write_log(bootstrap: str, workload: Workload, records: int, seed: int) -> Lo
 def fill(to: Producer, topic: str, workload: Workload, records: int, seed: int) -> Log:
     """Write a log into a topic that is there."""
     fold = Fold()
-    for at, (key, value) in enumerate(workload.records(records, seed, fold)):
+    written = workload.records(records, seed, fold)
+    produce_all(to, topic, ((ANY_PARTITION, *record) for record in written))
+    return Log(workload, topic, records, fold.members(), fold.requests_min())
+
+
+def produce_all(to: Producer, topic: str, records: Iterable[Placed]) -> None:
+    """Write records as fast as the broker takes them, and see that it has them."""
+    for at, (partition, key, value) in enumerate(records):
         while True:
             try:
-                to.produce(topic, value, key)
+                to.produce(topic, value, key, partition)
                 break
             except BufferError:
                 to.poll(0.05)
         if at % 1_000 == 0:
             to.poll(0)
     assert to.flush(120) == 0, "not all records were acknowledged"
-    return Log(workload, topic, records, fold.members(), fold.requests_min())
 
 
 def begin_at_zero(bootstrap: str, group: str, topic: str, fingerprint: str) -> None:

@@ -19,8 +19,6 @@ from tests.bench.workloads import native
 
 TICK_S = 0.01
 
-ANY_PARTITION = -1  # The key's own.
-
 # The partition to write to, the member, and the record.
 Change: TypeAlias = tuple[int, str, bytes, bytes | None]
 
