@@ -227,6 +227,8 @@ def vouch(gathered: Gathered) -> None:
             for member in members:
                 check_member(member)
     for name in gathered.names.values():
+        if name == UNAVAILABLE:
+            raise DoubtError
         check_name(name)
 
 

@@ -120,6 +120,7 @@ def test_a_column_that_was_not_sent_and_decides_nothing_harms_nobody() -> None:
     )
 
     assert changes_of(decoded) == {"vip": {"u1": True}}
+    assert not decoded.change_set.names  # It would rename the cohort.
 
 
 @pytest.mark.parametrize(
