@@ -210,26 +210,30 @@ def vouch(gathered: Gathered) -> None:
 
     Once a member that is left, not once an event, and mostly at the speed of C.
     """
+    if UNAVAILABLE in (*gathered.changes, *gathered.names.values()):
+        raise DoubtError
     for cohort, members in gathered.changes.items():
-        if not check_text(cohort, "cohort_id", COHORT_BYTES_MAX) or cohort == UNAVAILABLE:
+        if not check_text(cohort, "cohort_id", COHORT_BYTES_MAX):
             raise DoubtError
-        try:
-            joined = "".join(members)  # type: ignore[arg-type]  # A tuple raises, below.
-        except TypeError:
-            for member in members:
-                check_member(member)
-                if UNAVAILABLE in (member, *member):
-                    raise DoubtError from None
-            continue
-        if "\0" in joined or "" in members or UNAVAILABLE in members:
-            raise DoubtError
-        if max(map(len, members)) * 4 > ID_BYTES_MAX:
-            for member in members:
-                check_member(member)
+        _vouch_members(members)
     for name in gathered.names.values():
-        if name == UNAVAILABLE:
-            raise DoubtError
         check_name(name)
+
+
+def _vouch_members(members: Changes) -> None:
+    try:
+        joined = "".join(members)  # type: ignore[arg-type]  # A tuple raises, below.
+    except TypeError:
+        for member in members:
+            check_member(member)
+            if UNAVAILABLE in (member, *member):
+                raise DoubtError from None
+        return
+    if "\0" in joined or "" in members or UNAVAILABLE in members:
+        raise DoubtError
+    if max(map(len, members)) * 4 > ID_BYTES_MAX:
+        for member in members:
+            check_member(member)
 
 
 @dataclass(frozen=True, slots=True)
