@@ -202,7 +202,8 @@ class DeliveryWatch:
 
     def _cohort_views(self, delivery: Delivery, now_s: float) -> tuple[CohortView, ...]:
         pending = self._pending_of()
-        flying = {sender.flush.cohort for sender in delivery.lineup.senders.values()}
+        senders = delivery.lineup.senders.values()
+        flying = {sender.flush.cohort for sender in senders if sender.on_wire}
         telling = sorted(pending, key=lambda cohort: pending[cohort][1], reverse=True)
         recent = reversed(self._cohorts)
         shown = list(dict.fromkeys([*telling, *recent]))[:COHORTS_SHOWN_MAX]

@@ -57,9 +57,14 @@ class Sender:
         self._listed: dict[int, tuple[CohortUpdate, Listed]] = {}  # By identity, so kept alive.
 
     @property
+    def on_wire(self) -> bool:
+        """A request of this flush is on the wire now."""
+        return bool(self.wire) or self.announcing
+
+    @property
     def done(self) -> bool:
         """Nothing is on the wire, and nothing is left to do or to wait for."""
-        if self.wire or self.announcing:
+        if self.on_wire:
             return False
         return self.abandoned or not (self.todo or self.culprits)
 

@@ -113,6 +113,21 @@ def test_each_cohort_says_what_it_was_last_answered_and_how_long_ago() -> None:
     assert (row.last_answer, row.last_answer_age_s) == ("423 locked", 7.5)
 
 
+def test_a_cohort_that_backs_off_is_not_said_to_be_sending() -> None:
+    locked = Answer(Verdict.RETRY, Sent.ANSWERED, "locked", 423)
+    sending = Sending(always(locked), DeliveryRules(announce=False))
+    watch = DeliveryWatch(
+        Metrics(CollectorRegistry(), CohortLabels((), 10)), lambda: {"vip": (1, 0.0)}, {}
+    )
+    sending.submit(flush_of(members(1), cohort="vip"))
+    [on_the_wire] = watch.view(sending.delivery, 24, sending.now_s).cohorts
+    sending.step()
+    [backing_off] = watch.view(sending.delivery, 24, sending.now_s).cohorts
+
+    assert on_the_wire.in_flight
+    assert not backing_off.in_flight
+
+
 def _flush_of_event(flush_id: int, partition: Partition, event_time_s: float) -> Flush:
     changes = members(1)
     lane = Lane(partition, flush_id, changes, top=10, opened_at_s=0.0, event_time_s=event_time_s)
