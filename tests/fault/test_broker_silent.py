@@ -33,8 +33,8 @@ def silence(kafka_server: KafkaServer) -> Iterator[KafkaServer]:
 
     def answers() -> bool:
         try:
-            topics.create_topic(kafka_server.bootstrap)
-        except KafkaException:
+            topics.create_topic(kafka_server.bootstrap, timeout_s=15.0)
+        except (KafkaException, TimeoutError):  # A broker that has just come back may forget one.
             return False
         return True
 

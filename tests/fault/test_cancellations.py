@@ -14,7 +14,7 @@ from tests.support.raw_servers import KEYS, OK, Reader, Writer, send, serving, w
 
 CANCELLATIONS = int(os.environ.get("CANCELLATIONS", "10000"))
 SLOTS = 24
-TURNS_MAX = 24  # Of the loop before a cancellation: from before the connection to the answer.
+TURNS_MAX = 16  # Of the loop before a cancellation: from before the connection to the answer.
 DRAINS = 200
 
 

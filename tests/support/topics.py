@@ -42,12 +42,13 @@ def create_topic(
     name: str | None = None,
     config: dict[str, str] | None = None,
     replicas: int = 1,
+    timeout_s: float = TIMEOUT_S,
 ) -> str:
     """Create a topic at a real broker and return its name when the broker shows it."""
     topic = name or unique("topic")
     admin = admin_of(bootstrap)
     new = NewTopic(topic, partitions, replicas, config=config or {})
-    admin.create_topics([new])[topic].result(TIMEOUT_S)
+    admin.create_topics([new])[topic].result(timeout_s)
     return topic
 
 
