@@ -222,7 +222,8 @@ def test_a_refused_commit_is_told_by_name_and_a_later_one_taken(
 def test_a_coordinator_that_moves_costs_a_commit_at_most_time(mock: MockCluster, code: int) -> None:
     cluster = Cluster(mock.bootstrap, "classic", mock)
     topic = cluster.topic()
-    member = cluster.member(topic)
+    # A search for the coordinator on a busy machine must not end the session before the commit.
+    member = cluster.member(topic, session_timeout_ms=30_000)
     member.join(1)
     mock.fail_next(Api.OFFSET_COMMIT, [code])
     commit = Commit(Partition(topic, 0), 0, "first")
