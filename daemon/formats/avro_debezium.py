@@ -18,8 +18,8 @@ from daemon.formats.avro_types import Node, Union
 from daemon.formats.avro_types import Record as RecordType
 from daemon.formats.avro_wanted import IDS, TEXTS, Leaf, Part, UnfitError
 from daemon.formats.changes import DoubtError, Ignored
-from daemon.formats.debezium_path import is_member
-from daemon.formats.debezium_shape import PlainColumns, certain, identifier
+from daemon.formats.debezium_path import is_member, leave, target_of
+from daemon.formats.debezium_shape import PlainColumns, identifier
 from daemon.formats.decode import Gathered
 from daemon.formats.json_limits import RECORD_BYTES_MAX
 from daemon.formats.logical import DECIMAL
@@ -118,20 +118,7 @@ class RowLoops:
             fixed = self._cohort.text(ValueSource(topic, MadeRecord(b"")))
             if not fixed:
                 raise DoubtError
-        identify, external_first = self._identify, self._external_first
-
-        def target(row: Row | None) -> tuple[str, Member]:
-            if row is None:
-                raise DoubtError
-            cohort = fixed or row.cohort
-            if type(cohort) is not str:
-                cohort = certain(cohort) or ""  # Nobody vouches for an empty one.
-            member = row.external if external_first else None
-            if type(member) is not str or not member:
-                member = identify(row)
-            return cohort, member
-
-        return target
+        return target_of(fixed, self._identify, external_first=self._external_first)
 
 
 def _loop(
@@ -158,7 +145,7 @@ def _loop(
             row, add = _standing(op, before, after, allowed)
             cohort, member = target(row)
             if op == "u" and before is not None and (allowed is None or is_member(before, allowed)):
-                _leave(target(before), (cohort, member), into, selection)
+                leave(target(before), (cohort, member), into, selection)
             try:
                 changes[cohort][member] = add
             except KeyError:  # The cohort's first change in this run.
@@ -183,18 +170,6 @@ def _standing(
     if op not in _IMAGES_AFTER:
         raise DoubtError
     return row, allowed is None or is_member(row, allowed)
-
-
-def _leave(
-    old: tuple[str, Member], new: tuple[str, Member], into: Gathered, selection: Selection
-) -> None:
-    """Remove whom a row named before it was moved."""
-    if old == new:
-        return
-    if not selection.is_all:
-        raise DoubtError  # Ignored is counted by record, not by change.
-    into.changes.setdefault(old[0], {})[old[1]] = False
-    into.count += 1
 
 
 def _image_type(node: Node | None, side: Side) -> Node | None:

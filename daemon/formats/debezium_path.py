@@ -57,8 +57,10 @@ class RowPath:
     ) -> None:
         """Raise a doubt at a record that is no change event of the plain kind."""
         changes, names = into.changes, into.names
-        allowed, target, begin = self._rows.allowed, self._target_of(fixed), selection.begin
-        plain = fixed is None and self._rows.external_first
+        allowed, begin = self._rows.allowed, selection.begin
+        external_first = self._rows.external_first
+        target = target_of(fixed, self._rows.identify, external_first=external_first)
+        plain = fixed is None and external_first
         for event in map(self._rows.decode, envelopes):
             op = event.op
             if op == "d":
@@ -74,8 +76,9 @@ class RowPath:
                 cohort, member = row.cohort, row.external or target(row)[1]
             else:
                 cohort, member = target(row)
-            if op == "u" and event.before is not None:
-                self._end_old(target, event.before, (cohort, member), into, selection)
+            old = event.before if op == "u" else None
+            if old is not None and (allowed is None or is_member(old, allowed)):
+                leave(target(old), (cohort, member), into, selection)
             try:
                 changes[cohort][member] = add
             except KeyError:  # The cohort's first change in this run.
@@ -83,26 +86,6 @@ class RowPath:
                 changes[cohort][member] = add
             if row.name and op != "d":
                 names[cohort] = row.name
-
-    def _end_old(
-        self,
-        target: Callable[[Any], tuple[str, Member]],
-        old: Any,  # noqa: ANN401
-        now: tuple[str, Member],
-        into: Gathered,
-        selection: Selection,
-    ) -> None:
-        """Remove whom an update's old image named, where that was another member or cohort."""
-        allowed = self._rows.allowed
-        if allowed is not None and not is_member(old, allowed):
-            return
-        cohort, member = target(old)
-        if (cohort, member) == now:
-            return
-        if not selection.is_all:
-            raise DoubtError  # Ignored is counted by record, not by change.
-        into.changes.setdefault(cohort, {})[member] = False
-        into.count += 1
 
     def _envelopes(self, records: Iterator[Record], into: Gathered) -> Iterator[bytes]:
         """Take each envelope out of its wrapping, all of one schema; count the tombstones."""
@@ -125,22 +108,36 @@ class RowPath:
                 raise DoubtError
             yield envelope
 
-    def _target_of(self, fixed: str | None) -> Callable[[Any], tuple[str, Member]]:
-        """Return how a row names a cohort and a member."""
-        identify, external_first = self._rows.identify, self._rows.external_first
 
-        def target(row: Any) -> tuple[str, Member]:  # noqa: ANN401
-            if row is None:
-                raise DoubtError
-            cohort = fixed or row.cohort
-            if type(cohort) is not str:
-                cohort = certain(cohort) or ""  # Nobody vouches for an empty one.
-            member = row.external if external_first else None
-            if type(member) is not str or not member:
-                member = identify(row)
-            return cohort, member
+def target_of(
+    fixed: str | None, identify: Callable[[Any], Member], *, external_first: bool
+) -> Callable[[Any], tuple[str, Member]]:
+    """Return how a row names a cohort and a member."""
 
-        return target
+    def target(row: Any) -> tuple[str, Member]:  # noqa: ANN401
+        if row is None:
+            raise DoubtError
+        cohort = fixed or row.cohort
+        if type(cohort) is not str:
+            cohort = certain(cohort) or ""  # Nobody vouches for an empty one.
+        member = row.external if external_first else None
+        if type(member) is not str or not member:
+            member = identify(row)
+        return cohort, member
+
+    return target
+
+
+def leave(
+    old: tuple[str, Member], new: tuple[str, Member], into: Gathered, selection: Selection
+) -> None:
+    """Remove whom a row named before an update, where that was another member or cohort."""
+    if old == new:
+        return
+    if not selection.is_all:
+        raise DoubtError  # Ignored is counted by record, not by change.
+    into.changes.setdefault(old[0], {})[old[1]] = False
+    into.count += 1
 
 
 def is_member(row: Any, allowed: frozenset[Any]) -> bool:  # noqa: ANN401
