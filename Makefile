@@ -213,9 +213,10 @@ docs: setup  ## Build the documentation's site into .cache/site; a broken link f
 
 lock: setup  ## Lock the requirements anew, with hashes (UPGRADE=1: to newer versions).
 	@$(lock_one) -o requirements/run.txt pyproject.toml
+	@$(lock_one) -c requirements/run.txt -o requirements/aws.txt --extra aws pyproject.toml
 	@$(lock_one) -c requirements/run.txt -o requirements/build.txt requirements/build.in
-	@$(lock_one) -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt \
-		pyproject.toml requirements/build.in requirements/dev.in
+	@$(lock_one) -c requirements/aws.txt -c requirements/build.txt -o requirements/dev.txt \
+		--extra aws pyproject.toml requirements/build.in requirements/dev.in
 	@$(lock_one) -c requirements/dev.txt -o requirements/fuzz.txt requirements/fuzz.in
 	@$(lock_one) -c requirements/dev.txt -o requirements/charts.txt requirements/charts.in
 	@$(lock_one) -c requirements/dev.txt -o requirements/httpx2.txt requirements/httpx2.in

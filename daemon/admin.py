@@ -6,6 +6,8 @@ for a scrape. It reads the board and the metrics registry and knows neither Kafk
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import socket
 import threading
@@ -40,6 +42,7 @@ _CONNECTIONS_MAX = 512  # Far above scrapers and probes: a full house would fail
 _IDLE_S = 30  # Longer than a scrape interval costs a slot, shorter a handshake.
 _REQUEST_BYTES_MAX = 16_384
 _STOP_S = 2
+_DATE_S = 1.0  # An answer's date has seconds.
 
 
 class AdminPages:
@@ -131,6 +134,30 @@ class _OurFaultsOnly(logging.Filter):
 _our_faults_only = _OurFaultsOnly()
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, which wakes for the date of its answers alone, and not ten times a second.
+
+    `end` may be called from any thread, and before it serves.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._over = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), _DATE_S)
+
+    def end(self) -> None:
+        self.should_exit = True  # First: a loop that begins only now reads it.
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # It has ended by itself.
+                self._loop.call_soon_threadsafe(self._over.set)
+
+
 class AdminServer:
     """Serves the pages from a thread of its own, from `start` to `stop`.
 
@@ -142,7 +169,7 @@ class AdminServer:
         self._host = host
         self._port = port
         logging.getLogger("uvicorn.error").addFilter(_our_faults_only)
-        self._server = uvicorn.Server(
+        self._server = _Server(
             uvicorn.Config(
                 app,
                 loop="asyncio",
@@ -184,7 +211,7 @@ class AdminServer:
         """End answers that are under way, then the thread; False when it did not end in time."""
         if self._thread is None:
             return True
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 

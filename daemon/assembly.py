@@ -6,9 +6,10 @@ import asyncio
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from daemon import clocks
@@ -27,8 +28,6 @@ from daemon.core.queue import WindowRules
 from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
 from daemon.core.takeover import Destination
-from daemon.formats.avro import Schemas
-from daemon.formats.avro_schema import WriterSchema
 from daemon.formats.decode import Decoder
 from daemon.formats.decoders import compile_input
 from daemon.formats.selection import CohortBound
@@ -50,9 +49,12 @@ from daemon.registry.library import AskingLibrary, Librarian
 from daemon.registry.setup import schema_library
 from daemon.status import Board, DaemonView
 
+if TYPE_CHECKING:
+    from daemon.formats.avro import Schemas
+    from daemon.formats.avro_schema import WriterSchema
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+
+class Parts(msgspec.Struct, frozen=True):
     """Everything that runs, wired and not started."""
 
     metrics: Metrics

@@ -1,6 +1,7 @@
-"""The commands: arguments in, exit codes out, one readable line for each error.
+"""The entry: which command is meant, and how a process ends: exit codes, a line for each error.
 
-Heavy modules are imported inside the commands, so that `--help` is quick.
+What a daemon is started with is read here, where it is written plainly. The library that reads
+every other command line, and says what is wrong with one, would be a fifth of a daemon's start.
 """
 
 from __future__ import annotations
@@ -10,113 +11,62 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
-
-import typer
+from typing import NoReturn
 
 from daemon import startup
 from daemon.errors import CohortdError, SettingsError
 from daemon.leaks import shut_leaks
-from daemon.tools.dlq.cli import dlq_app
-from daemon.tools.offsets.cli import offsets_app
-from daemon.tools.schema.cli import schema_app
-
-if TYPE_CHECKING:
-    from daemon.config.settings import Settings
-
-CONTRACT_VERSION = "1"
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-
-app = typer.Typer(
-    name="cohortd",
-    help="Keeps Braze cohorts in step with a Kafka stream.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.add_typer(offsets_app, name="offsets")
-app.add_typer(dlq_app, name="dlq")
-app.add_typer(schema_app, name="schema")
-
-ConfigFiles = Annotated[
-    list[Path],
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="FILE",
-        help="A configuration file; given again, later files win.",
-    ),
-]
+EXIT_INTERRUPTED = 130
 
 
-class Until(StrEnum):
-    """Where a plan ends."""
+def main() -> None:
+    """Run a command; whatever goes wrong is one readable line, and a traceback with `--debug`."""
+    shut_leaks()
+    files = plain_run(sys.argv[1:])
+    if files is None:
+        from daemon import commands  # noqa: PLC0415  A plain run can do without.
 
-    LATEST = "latest"
-
-
-class PlanForm(StrEnum):
-    """How a plan is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-class _State:
-    """What the options before the command said."""
-
-    debug = False
-
-
-def _print_version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it so.
-    if not wanted:
+        commands.main()
         return
-    import platform  # noqa: PLC0415
+    try:
+        run(files)
+    except CohortdError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        end(EXIT_INTERRUPTED)
 
-    import confluent_kafka  # noqa: PLC0415
 
-    from daemon import __version__  # noqa: PLC0415
-
-    librdkafka = confluent_kafka.libversion()[0]
-    print(  # noqa: T201
-        f"cohortd {__version__} (contract {CONTRACT_VERSION}, Python {platform.python_version()},"
-        f" librdkafka {librdkafka})"
+def plain_run(arguments: Sequence[str]) -> list[Path] | None:
+    """Return the files of `run -c FILE`, once or more; None for anything else, right or wrong."""
+    command, options, files = arguments[:1], arguments[1::2], arguments[2::2]
+    plain = (
+        list(command) == ["run"]
+        and 0 < len(options) == len(files)
+        and {"-c", "--config"}.issuperset(options)
+        and not any(file.startswith("-") for file in files)
     )
-    raise typer.Exit
+    return [Path(file) for file in files] if plain else None
 
 
-@app.callback()
-def _options(
-    debug: Annotated[  # noqa: FBT002
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
-    version: Annotated[  # noqa: ARG001, FBT002
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show versions."),
-    ] = False,
-) -> None:
-    _State.debug = debug
-
-
-@app.command()
-def run(config: ConfigFiles) -> None:
-    """Run the daemon."""
+def run(files: Sequence[Path]) -> NoReturn:
+    """Run the daemon, and end the process with it."""
     # Until the daemon listens itself there is nothing to give back. Whoever is the first process
     # of a container and has no handler would not be ended at all.
-    signal.signal(signal.SIGTERM, lambda *_: _end(0))
+    signal.signal(signal.SIGTERM, lambda *_: end(0))
     startup.begin()
-    settings = _load(config)
-    from daemon import app as daemon_app  # noqa: PLC0415
+    from daemon.config.settings import load  # noqa: PLC0415  Only now nothing is collected.
 
-    _end(daemon_app.run(settings))
+    settings = load(files, os.environ)
+    from daemon import app  # noqa: PLC0415  As above, and not where the settings are wrong.
+
+    end(app.run(settings))
 
 
-def _end(code: int) -> NoReturn:
+def end(code: int) -> NoReturn:
     """End the process at once: everything is committed, given back and said (G14).
 
     What the interpreter takes down by itself comes after the last watchdog, and may wait for the
@@ -128,167 +78,8 @@ def _end(code: int) -> NoReturn:
     os._exit(code)
 
 
-@app.command()
-def check(
-    *,
-    config: ConfigFiles,
-    online: Annotated[
-        bool, typer.Option("--online", help="Also ask Kafka and Braze, changing nothing.")
-    ] = False,
-    keys: Annotated[
-        bool,
-        typer.Option("--keys", help="Also read whole topics: is each member in one partition?"),
-    ] = False,
-) -> None:
-    """Validate the configuration and print what it amounts to."""
-    settings = _load(config)
-    from daemon.tools import check as tool  # noqa: PLC0415
-
-    raise typer.Exit(tool.run(settings, online=online, keys=keys))
-
-
-@app.command()
-def plan(
-    *,
-    config: ConfigFiles,
-    until: Annotated[  # The only one there is, named so that a script can be plain about it.
-        Until, typer.Option("--until", help="Where to stop reading.")
-    ] = Until.LATEST,
-    cohort: Annotated[
-        str | None, typer.Option(metavar="GLOB", help="Only cohorts whose id matches.")
-    ] = None,
-    form: Annotated[PlanForm, typer.Option("--format", help="How to print it.")] = PlanForm.TABLE,
-    show_ids: Annotated[
-        bool, typer.Option("--show-ids", help="Show whom it is about, too.")
-    ] = False,
-) -> None:
-    """Say what run would do with what waits; nothing is sent, committed or joined."""
-    assert until is Until.LATEST
-    settings = _load(config)
-    from daemon.tools import plan as tool  # noqa: PLC0415
-
-    options = tool.PlanOptions(cohort, form is PlanForm.JSON, show_ids)
-    raise typer.Exit(tool.run(settings, options))
-
-
-@app.command()
-def init(
-    *,
-    bootstrap: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Some of the brokers, commas between.")
-    ],
-    topic: Annotated[str, typer.Option(metavar="TOPIC", help="The topic to look at.")],
-    registry: Annotated[
-        str | None, typer.Option(metavar="URL", help="A schema registry, for Avro.")
-    ] = None,
-    properties: Annotated[
-        list[str] | None,
-        typer.Option("--property", metavar="NAME=VALUE", help="Of librdkafka; NAME=@FILE too."),
-    ] = None,
-    allow_plaintext: Annotated[
-        bool, typer.Option("--allow-plaintext", help="Without TLS, to any broker.")
-    ] = False,
-) -> None:
-    """Look at a topic's last records and print a configuration to start from."""
-    from daemon.tools import init as tool  # noqa: PLC0415
-
-    options = tool.InitOptions(bootstrap, topic, registry, tuple(properties or ()), allow_plaintext)
-    raise typer.Exit(tool.run(options))
-
-
-@app.command()
-def top(
-    *,
-    url: Annotated[
-        str, typer.Option(metavar="URL", help="A daemon's admin port.")
-    ] = "http://127.0.0.1:8080",
-    every: Annotated[
-        float, typer.Option(min=0.2, max=60, help="Seconds from one picture to the next.")
-    ] = 1.0,
-    once: Annotated[bool, typer.Option("--once", help="Print one picture and end.")] = False,
-) -> None:
-    """Watch a running daemon in the terminal."""
-    from daemon.tools.top import TopOptions  # noqa: PLC0415
-    from daemon.tools.top import run as watch  # noqa: PLC0415
-
-    raise typer.Exit(watch(TopOptions(url, every, once)))
-
-
-@app.command()
-def demo(
-    *,
-    seconds: Annotated[int, typer.Option(min=5, max=3600, help="How long events flow.")] = 20,
-    faults: Annotated[
-        bool, typer.Option("--faults", help="Let the simulated Braze fail in many ways.")
-    ] = False,
-    tamper: Annotated[
-        bool, typer.Option("--tamper", help="Change one member before the comparison.")
-    ] = False,
-) -> None:
-    """Show the daemon at work, killed and restarted, and prove it."""
-    from daemon.tools.demo import DemoOptions  # noqa: PLC0415
-    from daemon.tools.demo import run as play  # noqa: PLC0415
-
-    raise typer.Exit(play(DemoOptions(seconds=seconds, faults=faults, tamper=tamper)))
-
-
-@app.command()
-def simulator(  # noqa: PLR0913  One option each.
-    *,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8090,
-    quota: Annotated[int, typer.Option(help="Requests an hour.")] = 250_000,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FAULT", help="A fault, such as status=503,rate=0.1; repeatable."),
-    ] = None,
-    partner: Annotated[str | None, typer.Option(help="The only partner known.")] = None,
-    partner_api_key_file: Annotated[
-        Path | None, typer.Option(help="The only partner API key accepted.")
-    ] = None,
-    client_secret_file: Annotated[
-        Path | None, typer.Option(help="The only data import key accepted.")
-    ] = None,
-    users: Annotated[Path | None, typer.Option(help="Known external ids, one a line.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the faults' randomness.")] = 0,
-) -> None:
-    """Serve Braze's cohort endpoints, as documented."""
-    from daemon.tools.simulator import SimulatorOptions  # noqa: PLC0415
-    from daemon.tools.simulator import run as serve  # noqa: PLC0415
-
-    options = SimulatorOptions(
-        host=host,
-        port=port,
-        quota=quota,
-        faults=tuple(fault or ()),
-        seed=seed,
-        partner=partner,
-        partner_api_key_file=partner_api_key_file,
-        client_secret_file=client_secret_file,
-        users_file=users,
-    )
-    raise typer.Exit(serve(options))
-
-
-def _load(paths: Sequence[Path]) -> Settings:
-    """Return the settings, or end with every problem of them, a line each."""
-    from daemon.config.settings import load  # noqa: PLC0415
-
-    return load(paths, os.environ)
-
-
-def _fail(error: CohortdError) -> NoReturn:
+def fail(error: CohortdError) -> NoReturn:
+    """End the process with a line for each problem."""
     for line in str(error).splitlines():
         print(f"cohortd: {line}", file=sys.stderr)  # noqa: T201
     sys.exit(EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILED)
-
-
-def main() -> None:
-    """Run a command; whatever goes wrong is one readable line, and a traceback with `--debug`."""
-    shut_leaks()
-    try:
-        app(prog_name="cohortd")
-    except CohortdError as error:
-        if _State.debug:
-            raise
-        _fail(error)

@@ -15,6 +15,9 @@ from daemon.kafka.consumer import KafkaConsumer
 from daemon.logs import event, get_logger
 from daemon.status import Board
 
+# While there is no token to log in with, it is looked for this often.
+LOGIN_EVERY_S = 0.2
+
 # A topic that was complained of is looked for this often: the client says once that it is
 # missing, and nothing when it has come and is another replica's.
 LOOK_EVERY_S = 2.0
@@ -59,11 +62,21 @@ class IntakeThread(threading.Thread):
         self._ended(failure)
 
     def _work(self) -> None:
+        if not self._can_log_in():
+            return
         self._intake.join()
         while not self._stopping.is_set():
             self._turn()
         self._drain()
         self._intake.leave(self._deadline_s)
+
+    def _can_log_in(self) -> bool:
+        """Hold until a Kafka client can be made; tell whether one can, or we were stopped first."""
+        while self._consumer.tokens.trouble:
+            if self._stopping.wait(LOGIN_EVERY_S):
+                return False
+            self._show(clocks.now_s())
+        return True
 
     def _drain(self) -> None:
         """Go on until nothing more may start in time; what is left then is abandoned at once."""
@@ -87,6 +100,11 @@ class IntakeThread(threading.Thread):
         handed_over = self._intake.turn()
         now_s = clocks.now_s()
         self._watch.took(now_s - begun_s)
+        self._show(now_s)
+        return handed_over
+
+    def _show(self, now_s: float) -> None:
+        """Take in what the Kafka client says, and let the picture be drawn."""
         self._hear(now_s)
         delivery = self._board.delivery
         waits = bool(delivery.blocked) or delivery.cohorts_in_backoff > 0
@@ -95,7 +113,6 @@ class IntakeThread(threading.Thread):
             self._board.pending_of_cohorts = self._watch.pending_of_cohorts
             self._board.publish_intake(view, now_s)
         self._board.intake_tick_s = now_s
-        return handed_over
 
     def _hear(self, now_s: float) -> None:
         """Take in what the client complains of, and whether that is over."""

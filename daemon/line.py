@@ -42,10 +42,11 @@ class ThreadLine:
         """Return the flushes that were refused while nothing shows that Braze takes others."""
         return self._dispatcher.published.unproven
 
-    def submit(self, flush: Flush) -> None:
-        """Hand over a flush."""
-        self._submitted += 1
-        self._loop.call_soon_threadsafe(self._dispatcher.submit, flush)
+    def submit(self, flushes: Sequence[Flush]) -> None:
+        """Hand over flushes; the loop is woken once for all of them."""
+        if flushes:
+            self._submitted += len(flushes)
+            self._loop.call_soon_threadsafe(self._dispatcher.submit, tuple(flushes))
 
     def abandon(self, flush_ids: Sequence[int]) -> None:
         """Start nothing more of these."""

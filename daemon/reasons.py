@@ -6,11 +6,10 @@ page and of what makes the daemon not ready. It imports nothing of ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """What a wait means, what ends it, and whether the daemon is ready meanwhile."""
 
     why: str  # Completes "Waiting: …".

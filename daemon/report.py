@@ -6,9 +6,10 @@ return, since none is in what they are given.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
 
 from daemon.logs import printable
 from daemon.reasons import BLOCKED, CREDENTIALS, DEAD_LETTERS, LIMITS
@@ -27,8 +28,7 @@ _MINUTE_S = 60
 _HOUR_S = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """One named condition of being alive or ready."""
 
     name: str
@@ -141,7 +141,7 @@ def status_body(board: Board, now_s: float, now_unix_s: float) -> dict[str, Json
         "latency": _spread(delivery.latency),
         "answer_time": _spread(delivery.answer_time),
         "dead_letters": _dead_letters(intake.dead_letters_by_reason),
-        "partitions": [asdict(row) for row in intake.partitions],
+        "partitions": [msgspec.structs.asdict(row) for row in intake.partitions],
         "cohorts": [_cohort(row) for row in delivery.cohorts],
         "cohorts_known": max(delivery.cohorts_known, len(delivery.cohorts)),
         "cohorts_in_backoff": delivery.cohorts_in_backoff,
@@ -214,7 +214,7 @@ def _counters(intake: IntakeView, delivery: DeliveryView) -> Json:
 
 
 def _cohort(row: CohortView) -> dict[str, Json]:
-    fields: dict[str, Json] = asdict(row)
+    fields: dict[str, Json] = msgspec.structs.asdict(row)
     for name in ("id", "name", "last_answer"):
         fields[name] = printable(str(fields[name]))
     return fields

@@ -7,19 +7,24 @@ went again and again over modules that stay for ever, and what libraries import 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 # structlog and httpx import these where they are installed, for colours that a daemon never shows.
-_FOR_SHOW = ("rich", "pygments")
+_FOR_SHOW = ("colorama", "pygments", "rich")
 
-# So many objects more than there were, before the young ones are looked at. A poll brings 10,000
-# records at once, which are gone by the next; Python's own 700 would walk them fourteen times.
+# Pydantic else asks every installed package whether it has a plugin for it.
+_PLUGINS_LEFT_OUT = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+# So many objects more than there were, before the young ones are looked at. A poll brings thousands
+# of records, which are gone by the next; Python's own 700 would walk them several times.
 _YOUNG_MAX = 50_000
 
 
 def begin() -> None:
-    """Import nothing for show from here on, and collect nothing until `end`."""
+    """Import nothing for show and no plugin from here on, and collect nothing until `end`."""
     gc.disable()
+    os.environ.setdefault(*_PLUGINS_LEFT_OUT)
     for name in _FOR_SHOW:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None: it can't be found.
 

@@ -8,8 +8,9 @@ monotonic clock or durations; those named `…_unix_s` are Unix time.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +21,7 @@ Membership: TypeAlias = Literal["joining", "assigned", "standing_by"]
 COHORTS_SHOWN_MAX = 50
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionView:
+class PartitionView(msgspec.Struct, frozen=True):
     """One partition this replica owns; None is not known yet."""
 
     topic: str
@@ -36,8 +36,7 @@ class PartitionView:
     pending: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(msgspec.Struct, frozen=True):
     """How long things took of late: how many there were, and seconds."""
 
     count: int
@@ -46,8 +45,7 @@ class Spread:
     max_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class CohortView:
+class CohortView(msgspec.Struct, frozen=True):
     """One cohort of those worth showing: the oldest, the largest, the blocked."""
 
     id: str
@@ -61,8 +59,7 @@ class CohortView:
     oldest_age_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class IntakeView:
+class IntakeView(msgspec.Struct, frozen=True):
     """What the intake loop says. `holds` is reason → detail, reasons of `daemon.reasons`."""
 
     membership: Membership = "joining"
@@ -75,9 +72,10 @@ class IntakeView:
     consumed: int = 0  # Records since the start.
     rejected: int = 0
     dead_letters: int = 0
-    dead_letters_by_reason: Mapping[str, int] = field(default_factory=dict)  # A closed list.
+    # A closed list.
+    dead_letters_by_reason: Mapping[str, int] = msgspec.field(default_factory=dict)
     last_poll_unix_s: float | None = None
-    holds: Mapping[str, str] = field(default_factory=dict)
+    holds: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def records_left(self) -> int:
@@ -85,14 +83,13 @@ class IntakeView:
         return sum(row.lag or 0 for row in self.partitions)
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryView:
+class DeliveryView(msgspec.Struct, frozen=True):
     """What the delivery loop says. `blocked` is reason → detail; `limited_by` its own limit."""
 
     in_flight: int = 0
     slots: int = 0
     limited_by: str = "none"
-    blocked: Mapping[str, str] = field(default_factory=dict)
+    blocked: Mapping[str, str] = msgspec.field(default_factory=dict)
     quota_limit: int | None = None
     quota_remaining: int | None = None
     quota_used_by_others: int | None = None
@@ -110,8 +107,7 @@ class DeliveryView:
     cohorts: tuple[CohortView, ...] = ()  # At most `COHORTS_SHOWN_MAX`, most telling first.
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonView:
+class DaemonView(msgspec.Struct, frozen=True):
     """Who this is: fixed from the moment its configuration was found valid."""
 
     version: str

@@ -28,7 +28,7 @@ _BUILD_TYPE = "https://github.com/cohortd/cohortd/blob/main/docs/releases.md#bui
 _MADE_BY = "make wheel sbom"
 _ENDS = ("-*.whl", "-*.tar.gz", ".cdx.json")
 # What goes into the wheel's making, and what the bill of materials is made from.
-LOCKS = ("requirements/build.txt", "requirements/run.txt")
+LOCKS = ("requirements/build.txt", "requirements/aws.txt")
 
 
 class Refused(Exception):  # noqa: N818 - It is an answer, not a mistake.

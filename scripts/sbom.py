@@ -1,4 +1,4 @@
-"""Write the bill of materials (CycloneDX) of what a user runs, and hold it to the lock.
+"""Write the bill of materials (CycloneDX) of what the image runs, and hold it to the lock.
 
 Makes an environment in a temporary folder, without pip, installs the locked requirements into it,
 lists them with cyclonedx-py, and compares: what is listed is exactly what the lock says for this
@@ -18,7 +18,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 _ROOT = Path(__file__).resolve().parent.parent
-LOCK = _ROOT / "requirements" / "run.txt"
+LOCK = _ROOT / "requirements" / "aws.txt"  # Run.txt, and the extra that the image has.
 
 
 def locked(lock: Path = LOCK) -> set[tuple[str, str]]:

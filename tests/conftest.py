@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from tests.support.brokers import KafkaServer, ProxiedListener
@@ -45,6 +46,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture in getattr(item, "fixturenames", ()):
             if marker := _MARKED_BY.get(fixture):
                 item.add_marker(marker)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Leave the log as it was: a simulation silences it for its whole process."""
+    before, configured = structlog.get_config(), structlog.is_configured()
+    yield
+    if configured:
+        structlog.configure(**before)
+    else:
+        structlog.reset_defaults()
 
 
 def _cannot(what: str, why: Exception) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 import orjson
 
 from daemon.braze.body import ids_of
@@ -37,8 +38,7 @@ _REASONS: tuple[tuple[type[httpx.TransportError], str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """What came back of an answer. `failure` is set when it broke off in the body."""
 
     status: int

@@ -90,11 +90,12 @@ class Dispatcher:
 
     # What the other side says.
 
-    def submit(self, flush: Flush) -> None:
-        """Take a flush."""
-        self._taken += 1
-        self._flushes[flush.id] = flush
-        self._delivery.submit(flush)
+    def submit(self, flushes: Sequence[Flush]) -> None:
+        """Take flushes."""
+        self._taken += len(flushes)
+        for flush in flushes:
+            self._flushes[flush.id] = flush
+            self._delivery.submit(flush)
         self._pump()
 
     def abandon(self, flush_ids: Iterable[int]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from daemon.braze.recent import Recent
 from daemon.core.delivery import Attempt, Delivery
@@ -21,8 +22,7 @@ COHORTS_KEPT_MAX = 10_000
 TOKEN_WAIT_S_MIN = 5.0
 
 
-@dataclass(slots=True)
-class CohortCounts:
+class CohortCounts(msgspec.Struct):
     """What this process has delivered of one cohort."""
 
     name: str = ""

@@ -15,10 +15,10 @@ import select
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import httpx
+import msgspec
 
 ANSWER_BYTES_MAX: Final = 64 * 1024  # Status line, headers and body, as they come off the wire.
 _SILENT_ADDRESS_S: Final = 2.0  # What a dead IPv6 route may cost, instead of the whole deadline.
@@ -32,8 +32,7 @@ class AnswerTooLarge(httpx.ReadError):
     """The answer is larger than ANSWER_BYTES_MAX; the connection is gone."""
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct):
     """One attempt's deadline, on the clock of its transport, and how far it got."""
 
     deadline_s: float

@@ -11,6 +11,7 @@ from daemon.config.braze import BrazeSettings
 from daemon.config.durations import duration_text
 from daemon.config.kafka_properties import PropertyValue, Unusable, text_of, vet_properties
 from daemon.config.noted import Noted, Unchecked, Values
+from daemon.config.oauth import vet_oauth, vet_signer
 from daemon.config.plaintext import check_plaintext
 from daemon.config.sections import (
     BackoffSettings,
@@ -72,7 +73,12 @@ def _check_address(values: Values, top: type[Noted]) -> Iterator[Problem]:
 
 def _check_properties(values: Values, top: type[Noted]) -> Iterator[Problem]:
     del top
-    yield from vet_properties(values.get(KafkaSettings, "properties", dict))
+    properties = values.get(KafkaSettings, "properties", dict)
+    if values.get(KafkaSettings, "oauth", object) is None:
+        yield from vet_properties(properties)
+        return
+    yield from vet_signer()
+    yield from vet_properties(properties, vet_oauth(properties), tokens=True)
 
 
 def _check_session(values: Values, top: type[Noted]) -> Iterator[Problem]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
+import msgspec
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -44,8 +44,7 @@ def duration_text(seconds: float) -> str:
     return f"{seconds * 1000:.9g}ms"
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(msgspec.Struct, frozen=True):
     """Accepts from `least` to `most`, both included; `never` is not measured."""
 
     least: str

@@ -8,8 +8,9 @@ check is passed by. Names are not resolved here: who controls the DNS of a name 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+import msgspec
 
 CLUSTERS = {
     **{f"US-{n:02}": f"https://rest.iad-{n:02}.braze.com" for n in range(1, 9)},
@@ -50,8 +51,7 @@ _PORT_MAX = 65_535
 _DEFAULT_PORT = {"https": 443, "http": 80}
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(msgspec.Struct, frozen=True):
     """An address that passed every rule; its text is the same for every spelling of it."""
 
     scheme: str

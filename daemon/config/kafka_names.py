@@ -232,7 +232,8 @@ _KEYSTORE = (
 )
 _LOGIN = (
     "librdkafka takes it apart: set sasl.username and sasl.password;"
-    " for OAUTHBEARER sasl.oauthbearer.method: oidc with its properties"
+    " for OAUTHBEARER sasl.oauthbearer.method: oidc with its properties;"
+    " for Amazon MSK's IAM kafka.oauth"
 )
 _DECODE = "the formats of inputs decode the records"
 

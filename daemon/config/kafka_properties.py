@@ -7,7 +7,7 @@ before it starts a thread. No message shows a value.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -76,18 +76,28 @@ def text_of(value: PropertyValue) -> str:
     return value.reveal() if isinstance(value, Secret) else value
 
 
-def vet_properties(properties: Mapping[str, PropertyValue]) -> list[Problem]:
+def vet_properties(
+    properties: Mapping[str, PropertyValue],
+    clashes: Iterable[Problem] = (),
+    *,
+    tokens: bool = False,
+) -> list[Problem]:
     """Return everything wrong with them, one by one and together.
 
     Nothing is connected to. A client is created and closed only when every single one is good;
-    it reads the certificates and keys that are named.
+    it reads the certificates and keys that are named. `clashes` are what is wrong with them beside
+    other settings; `tokens` says that one of these gives the tokens of OAUTHBEARER.
     """
     problems = [
         problem
         for name, value in properties.items()
         if (problem := _vet_name(name) or _vet_value(name, value)) is not None
     ]
-    return problems or _vet_together({name: text_of(each) for name, each in properties.items()})
+    found = {problem.path for problem in problems}
+    problems += [clash for clash in clashes if clash.path not in found]
+    return problems or _vet_together(
+        {name: text_of(each) for name, each in properties.items()}, tokens=tokens
+    )
 
 
 def _vet_name(name: str) -> Problem | None:  # noqa: PLR0911 - A guard a line.
@@ -119,6 +129,9 @@ def _vet_value(name: str, value: PropertyValue) -> Problem | None:  # noqa: PLR0
     text = text_of(value)
     if name in REQUIRED and text != REQUIRED[name][0]:
         return Problem(at, f"must be {REQUIRED[name][0]}", REQUIRED[name][1])
+    if name in ("sasl.mechanism", "sasl.mechanisms") and text.upper() == "AWS_MSK_IAM":
+        remedy = "set kafka.oauth: {provider: aws_msk_iam, region: …} and leave this out"
+        return Problem(at, "is a mechanism of the Java client", remedy)
     if name == "ssl.cipher.suites" and _WEAK_CIPHERS.search(text.upper()):
         return Problem(at, "names a weak cipher", "leave it out, or name strong ones only")
     if name == _TOKEN_URL:
@@ -158,7 +171,7 @@ def _complaint(properties: Mapping[str, str]) -> str:
     return ""
 
 
-def _vet_together(properties: dict[str, str]) -> list[Problem]:
+def _vet_together(properties: dict[str, str], *, tokens: bool) -> list[Problem]:
     """Have a client created, which opens files and judges what must fit together.
 
     OAUTHBEARER's token is fetched by a thread of the client as soon as there is one, so its
@@ -168,9 +181,12 @@ def _vet_together(properties: dict[str, str]) -> list[Problem]:
     mechanism = trial.get("sasl.mechanism", trial.get("sasl.mechanisms", "")).upper()
     method = trial.pop("sasl.oauthbearer.method", "").lower()
     trial.pop("sasl.oauthbearer.metadata.authentication.type", None)
-    if mechanism == "OAUTHBEARER" and "sasl" in trial.get("security.protocol", "").lower():
+    sasl = "sasl" in trial.get("security.protocol", "").lower()
+    if mechanism == "OAUTHBEARER" and sasl and not tokens:
         if method != "oidc":
-            remedy = "cohortd gets its token by OIDC: set sasl.oauthbearer.method: oidc"
+            remedy = (
+                "for OIDC set sasl.oauthbearer.method: oidc; for Amazon MSK's IAM set kafka.oauth"
+            )
             return [Problem(AT, "OAUTHBEARER without a source of tokens", remedy)]
         if _TOKEN_URL not in trial and len(trial) == len(properties) - 1:
             return [Problem(f"{AT}.{_TOKEN_URL}", "is missing", "it is where OIDC gets its token")]

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Annotated, Union, get_args, get_origin
+
+import msgspec
 
 from daemon.config.base import Section
 
 _DEPTH_MAX = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True):
     """What may stand in one place. Several may hold: a value, or a list of them."""
 
-    keys: Mapping[str, object] = field(default_factory=dict)  # Known names and their types.
+    keys: Mapping[str, object] = msgspec.field(default_factory=dict)  # Known names and their types.
     item: object = None  # The type of a list's items.
     free: object = None  # The type of values under names that people choose.
     scalar: bool = False

@@ -7,12 +7,12 @@ may say any part of it otherwise. The names are the sources' own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+
+class Preset(msgspec.Struct, frozen=True):
     """The defaults of a mapping, and of its input's `only_when`, as in a configuration file."""
 
     mapping: Mapping[str, object]

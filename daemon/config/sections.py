@@ -1,11 +1,12 @@
 """The sections of the configuration, but for `inputs` and `braze`: keys, defaults, ranges.
 
-Every duration is in seconds. A key whose feature this version does not have is known and refused.
+Every duration is in seconds.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
@@ -15,6 +16,7 @@ from daemon.config.base import Section
 from daemon.config.durations import Duration, DurationOrNever, between
 from daemon.config.kafka_properties import PropertyValue, read_properties
 from daemon.config.noted import Noted
+from daemon.config.oauth import OauthSettings, with_token_login
 from daemon.config.secrets import Secret
 
 COHORT_ID_BYTES_MAX = 256
@@ -26,13 +28,6 @@ _BROKER = re.compile(
 )
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 _PORT_MAX = 65_535
-
-
-def not_available(value: object) -> object:
-    """Refuse what this version can't do, rather than ignore it."""
-    if value is not None:
-        raise ValueError("not available in this version")
-    return value
 
 
 def _check_brokers(text: str) -> str:
@@ -83,7 +78,6 @@ Count: TypeAlias = Annotated[int, BeforeValidator(_check_number)]
 Share: TypeAlias = Annotated[float, BeforeValidator(_check_number), Field(allow_inf_nan=False)]
 Label: TypeAlias = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(check_label)]
 Topic: TypeAlias = Annotated[str | None, AfterValidator(_check_topic)]
-NotAvailable: TypeAlias = Annotated[object, AfterValidator(not_available)]
 Glob: TypeAlias = Annotated[str, Field(min_length=1, max_length=COHORT_ID_BYTES_MAX)]
 
 
@@ -98,9 +92,14 @@ class KafkaSettings(Noted):
         default_factory=dict
     )
     allow_plaintext: bool = False
-    oauth: NotAvailable = None
+    oauth: OauthSettings | None = None
     # Only with group.protocol=consumer, where the group's configuration can't be read (G6).
     session_timeout: Annotated[Duration, between("1s", "1h")] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, raw: object) -> object:
+        return with_token_login(raw) if isinstance(raw, Mapping) else raw
 
 
 class CohortOverride(Section):

@@ -44,6 +44,7 @@ from daemon.config.timing import REVOKE_MARGIN_S, read_timing
 from daemon.config.words import translate
 from daemon.core.lease import lease_length_s
 from daemon.errors import Problem, SettingsError
+from daemon.tokens.msk import msk_tokens
 
 
 def parse_start(value: object) -> str | datetime:
@@ -206,9 +207,11 @@ def client_properties(
     """Return `bootstrap.servers` and the vetted properties, secrets read, for a client.
 
     What only a consumer knows is left out for the other roles. Nothing that cohortd sets itself
-    is here.
+    is here, but for the source of a cloud's tokens.
     """
     properties: dict[str, object] = {"bootstrap.servers": settings.kafka.bootstrap_servers}
+    if settings.kafka.oauth is not None:
+        properties["oauth_cb"] = msk_tokens(settings.kafka.oauth.region)
     for name, value in settings.kafka.properties.items():
         if role == "consumer" or name not in CONSUMER_ONLY:
             properties[name] = text_of(value)

@@ -6,7 +6,8 @@ Where the configuration is silent, librdkafka's defaults count.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from daemon.config.kafka_properties import PropertyValue, Unusable, text_of
 
@@ -21,8 +22,7 @@ _DEFAULT_MS = {
 _BROKER_HEARTBEAT_S = 5.0  # group.consumer.heartbeat.interval.ms of Apache Kafka.
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(msgspec.Struct, frozen=True):
     """A group's times; `session_s` is None where only the broker's own configuration tells it."""
 
     session_s: float | None

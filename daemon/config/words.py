@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,8 @@ _MISSING_REMEDY = {
     "kafka": "set kafka.bootstrap_servers and kafka.group_id",
     "kafka.bootstrap_servers": "like broker-1:9092,broker-2:9092",
     "kafka.group_id": "one group serves one workspace, like cohortd-acme-prod",
+    "kafka.oauth.provider": "aws_msk_iam is the only one",
+    "kafka.oauth.region": "the cluster's, like eu-west-1",
     "inputs": "name at least one topic: inputs: [{topic: cohort.membership}]",
     "start": "earliest, latest or a time, for the group's first start only",
     "braze": "set partner, cluster or endpoint, and the two keys",
@@ -137,8 +140,14 @@ def _suggestion(steps: list[str | int], settings: type) -> str:
     where = path_text(steps[:-1])
     if near := nearest(name, siblings):
         return f"did you mean {where}.{near}?".replace(" .", " ")
-    everywhere = {path[-1]: path for path in paths_of(settings)}
+    everywhere = _places(settings)
     if near := nearest(name, list(everywhere)):
         other = ".".join(step for step in everywhere[near] if step != "0")
         return f"did you mean {other}?"
     return f"known here: {', '.join(siblings)}" if siblings else ""
+
+
+@functools.cache
+def _places(settings: type) -> Mapping[str, tuple[str, ...]]:
+    """Return where each key stands; asked for each unknown one, of which a file may be full."""
+    return {path[-1]: path for path in paths_of(settings)}

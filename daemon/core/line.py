@@ -21,8 +21,8 @@ class Line(Protocol):
     def suspects(self) -> frozenset[int]:
         """Return the flushes that were refused while nothing shows that Braze takes others."""
 
-    def submit(self, flush: Flush) -> None:
-        """Hand over a flush; exactly one outcome of it comes back."""
+    def submit(self, flushes: Sequence[Flush]) -> None:
+        """Hand over flushes; exactly one outcome of each comes back."""
 
     def abandon(self, flush_ids: Sequence[int]) -> None:
         """No attempt of these is started after the sending side has read this."""

@@ -17,7 +17,7 @@ from daemon.core.pressure import Load
 from daemon.core.window import LANE_COST, OpenLane, Window, cost_of
 
 # A window of this many members is closed and the next change opens another behind it.
-MEMBERS_MAX = 16_000
+MEMBERS_MAX = 32_000
 
 # How full its requests must be for a window to leave before it is old.
 FILLED = 0.9
@@ -235,8 +235,9 @@ class WindowQueue:
         _to_its_place(group, head)
 
     def _note_large(self, window: Window) -> None:
-        if self._group(window.cohort).get(window.cohort) is window:
-            self._large[window.cohort] = window
+        cohort = window.cohort
+        if cohort not in self._large and self._group(cohort).get(cohort) is window:
+            self._large[cohort] = window
 
     def _group(self, cohort: str) -> OrderedDict[str, Window]:
         age_s = self._rules.max_age_of(cohort)

@@ -77,24 +77,27 @@ class Relay:
 
     # What comes in.
 
-    def absorb(self, run: ChangeSet, now_s: float) -> bool:
-        """Merge into windows. False, and nothing happens, for a partition we do not own."""
+    def absorb(self, run: ChangeSet, now_s: float, since_s: float = math.inf) -> bool:
+        """Merge into windows; what is opened counts from `since_s`, when its changes began to come.
+
+        False, and nothing happens, for a partition we do not own.
+        """
         tenure = self._tenures.get(run.partition)
         if tenure is None:
             return False
         assert run.first_offset >= tenure.position, (run.first_offset, tenure.position)
         self._names.update(run.names)
-        grown = 0
+        grown, opened_at_s = 0, min(now_s, since_s)
         whole = run.partition if tenure.barrier_to is not None else None
         kept = Kept(run.changes)
         if self._rules.removal_delay_s:
             kept = self.delayed.keep(run, tenure.ledger, self._queue, now_s)
         for cohort, changes in kept.at_once.items():
-            window = self._queue.gather(cohort, now_s, whole)
+            window = self._queue.gather(cohort, opened_at_s, whole)
             lane = window.lanes.get(run.partition)
             if lane is None:
                 ticket = tenure.ledger.hold(run.first_offset, run.leader_epoch)
-                lane = self._queue.open_lane(window, run, ticket, now_s)
+                lane = self._queue.open_lane(window, run, ticket, opened_at_s)
             lane.top = run.next_offset
             grown += self._queue.add(window, lane, changes)
             for batch, ticket in kept.ended.get(cohort, ()):

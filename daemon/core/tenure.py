@@ -84,10 +84,18 @@ class Tenure:
             self._barrier_to = None
 
     def saw_end_of_log(self, end: int) -> None:
-        """A barrier at the log's end stands at the first end that is seen."""
+        """No barrier stands beyond the first end that is seen: the last owner read below it.
+
+        What he said that he may send reaches further, up to a reserve: to wait for so many new
+        records would be minutes where few come.
+        """
+        if self._barrier_to is None:
+            return
         if self._barrier_to == END_OF_LOG:
-            self._barrier_to = end if end > self.position else None
             self._asked = max(self._asked, end)  # A successor must replay as far as we do.
+        self._barrier_to = min(self._barrier_to, end)
+        if self.position >= self._barrier_to:
+            self._barrier_to = None
 
     def open_barrier(self) -> None:
         """The log has no more, or memory has no room: seal what there is."""

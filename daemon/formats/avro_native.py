@@ -11,7 +11,7 @@ from daemon.formats.avro_path import Loop
 from daemon.formats.avro_running import compiled
 from daemon.formats.avro_schema import WriterSchema
 from daemon.formats.avro_shape import Shape, Shapes, trace
-from daemon.formats.avro_source import Source
+from daemon.formats.avro_source import CHOICES_MAX, Source
 from daemon.formats.avro_types import Enum, Record
 from daemon.formats.avro_wanted import Leaf, Part, UnfitError
 from daemon.formats.changes import DoubtError
@@ -28,6 +28,8 @@ _WANTED: Final[dict[str, Leaf | Part]] = {
     "device_id": Leaf("d"),
     "cohort_name": Leaf("cn"),
 }
+# What a shape knows the place of, and the variables it goes to.
+_PLACED: Final = {"cohort_id": "c", "external_id": "x", "op": "o"}
 _HEAD: Final = """\
 def loop(left, into, selection, topic):
     changes, names, begin = into.changes, into.names, selection.begin
@@ -42,17 +44,17 @@ def loop(left, into, selection, topic):
 _SHAPED: Final = """\
         s = shape_of(e)
         if s is not None:
-            mask, rest, (c0, c1, x0, x1, o0) = s
-            if number_of(b, "little") & mask != rest:
+            mask, rest, unpack = s
+            if number_of(b) & mask != rest:
                 s = None
         if s is None:"""
 _BY_SHAPE: Final = """\
             if x and not a and not d and not cn:
                 missed(b, r)
         else:
-            c = b[c0:c1]
-            x = b[x0:x1].decode()
-            o = symbols[b[o0]]
+            FIELDS = unpack(b)
+            x = x.decode()
+            o = symbols[o]
             a = d = cn = None"""
 _BEGIN: Final = f"""\
 if b[:{FRAME_BYTES}] != frame:
@@ -105,7 +107,9 @@ class NativeLoops:
             "shape_of": shapes.by_length.get,
             "number_of": int.from_bytes,
             "missed": shapes.missed,
-            "symbols": {2 * place: symbol for place, symbol in enumerate(op.symbols)},
+            "symbols": {
+                bytes((2 * place,)): symbol for place, symbol in enumerate(op.symbols[:CHOICES_MAX])
+            },
         }
         return _shaped(self._compiled(node, example, given), plain, shapes)
 
@@ -120,7 +124,9 @@ class NativeLoops:
         others = "identify(x, an if a else None, al if a else None, d)"
         who = f"x or {others}" if self._kinds[0] == "external_id" else others
         tail = _TAIL.replace("WHO", who)
-        shaped = (_SHAPED.split("\n"), _BY_SHAPE.split("\n")) if is_shaped else ([], [])
+        placed = ", ".join(_PLACED[each.name] for each in node.fields if each.name in _PLACED)
+        by_shape = _BY_SHAPE.replace("FIELDS", placed)
+        shaped = (_SHAPED.split("\n"), by_shape.split("\n")) if is_shaped else ([], [])
         lines = [*_HEAD.split("\n"), *shaped[0], *source.lines, *shaped[1], *tail.split("\n")]
         rest = {"identify": identifier(self._kinds), "sink": _sink, "text": _text}
         loop: Loop = compiled("loop", lines, {**source.data, **rest, **given})

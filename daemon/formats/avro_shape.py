@@ -9,8 +9,9 @@ tells, at half the cost of going over nine fields.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 from daemon.formats.avro_binary import (
     read_choice,
@@ -41,11 +42,11 @@ _HIGH, _FREE = b"\x80", b"\x00"
 
 
 class Shape(NamedTuple):
-    """A mask, what is left of a record under it, and where the wanted fields stand."""
+    """A mask, what is left of a record under it, and what takes the wanted fields out of it."""
 
     mask: int
     left: int
-    places: tuple[int, ...]
+    unpack: Callable[[bytes], tuple[Any, ...]]
 
 
 class _Tracer:
@@ -106,8 +107,8 @@ class _Tracer:
 def trace(node: Record, data: bytes, at: int, texts: Iterable[str], enum: str) -> Shape | None:
     """Return the shape of a record that was read, from `at` on; None where it is no use.
 
-    Its places are the begin and the end of each of the texts, then that of the enum's byte: which
-    of its symbols it is the shape leaves open.
+    It unpacks the texts, in their bytes, and the enum's byte, in the order of the record's fields:
+    which of its symbols it is the shape leaves open.
     """
     tracer = _Tracer(data, at)
     spans: dict[str, tuple[int, int]] = {}
@@ -117,15 +118,24 @@ def trace(node: Record, data: bytes, at: int, texts: Iterable[str], enum: str) -
         spans[field.name] = begin, tracer.at
     place = spans[enum][0]
     tracer.mask[place] = 0
-    places: list[int] = []
+    wanted = [(place, place + 1)]
     for name in texts:
         begin, end = spans[name]
         found = next((at for at in range(begin, end) if tracer.mask[at] == _HIGH[0]), None)
         if found is None:  # Empty, or not ASCII.
             return None
-        places += (found, end)
-    mask = int.from_bytes(tracer.mask, "little")
-    return Shape(mask, int.from_bytes(data, "little") & mask, (*places, place))
+        wanted.append((found, end))
+    mask = int.from_bytes(tracer.mask)
+    return Shape(mask, int.from_bytes(data) & mask, _unpacker(sorted(wanted), len(data)))
+
+
+def _unpacker(spans: Sequence[tuple[int, int]], size: int) -> Callable[[bytes], tuple[Any, ...]]:
+    """Return what takes these parts out of so many bytes: two thirds of what slicing costs."""
+    parts, at = [], 0
+    for begin, end in spans:
+        parts.append(f"{begin - at}x{end - begin}s")
+        at = end
+    return struct.Struct(f"{''.join(parts)}{size - at}x").unpack
 
 
 class Shapes:

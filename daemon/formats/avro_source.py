@@ -35,7 +35,7 @@ from daemon.formats.avro_wanted import Leaf, Part, UnfitError, Wanted, is_fit
 
 LINES_MAX: Final = 2_000
 _LOOPS_MAX: Final = 8  # One inside the other: Python takes 20.
-_CHOICES_MAX: Final = 64  # Whose places are one byte.
+CHOICES_MAX: Final = 64  # Whose places are one byte.
 _BYTES_OF: Final = {"float": 4, "double": 8}
 
 
@@ -162,7 +162,7 @@ class Source:
         self.add(f"if n > {DECIMAL_BYTES_MAX}:", "    raise doubt")
 
     def _choice(self, choices: int) -> None:
-        if not 0 < choices <= _CHOICES_MAX:
+        if not 0 < choices <= CHOICES_MAX:
             raise UnfitError
         self.add("n = b[p]", f"if n & 1 or n > {2 * choices - 2}:", "    raise doubt", "p += 1")
 
@@ -184,7 +184,7 @@ class Source:
         self._loops -= 1
 
     def _union(self, node: Union, wanted: Wanted, example: object) -> None:
-        if len(node.branches) > _CHOICES_MAX:
+        if len(node.branches) > CHOICES_MAX:
             raise UnfitError
         if isinstance(wanted, Part) and sum(isinstance(b, Record) for b in node.branches) != 1:
             raise UnfitError
@@ -216,7 +216,7 @@ class Source:
         match node:
             case Enum(symbols):
                 # A byte that is no place in it is no key: KeyError.
-                places = {2 * at: symbol for at, symbol in enumerate(symbols[:_CHOICES_MAX])}
+                places = {2 * at: symbol for at, symbol in enumerate(symbols[:CHOICES_MAX])}
                 self.add(f"{into} = {self.keep(places)}[b[p]]", "p += 1")
             case Plain("string"):
                 self._length("q")
@@ -275,7 +275,7 @@ def _nulls(fields: Sequence[Field], values: Mapping[str, Any]) -> bytes:
         if values.get(each.name, 0) is not None or not isinstance(node, Union):
             break
         place = next((at for at, b in enumerate(node.branches) if b == Plain("null")), None)
-        if place is None or place >= _CHOICES_MAX:
+        if place is None or place >= CHOICES_MAX:
             break
         nulls.append(2 * place)
     return bytes(nulls)

@@ -7,7 +7,6 @@ judged. Other encodings come as a whole `Tree`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -90,8 +89,7 @@ class AnyEnvelope(msgspec.Struct):
 _top = msgspec.json.Decoder(AnyEnvelope)
 
 
-@dataclass(frozen=True, slots=True)
-class JsonEvent:
+class JsonEvent(msgspec.Struct, frozen=True):
     """An event in JSON; see `ChangeEvent`."""
 
     envelope: AnyEnvelope
@@ -162,8 +160,7 @@ class JsonOpener:
         return JsonEvent(decode_json(_top, text, "payload"), types, text)
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEvent:
+class TreeEvent(msgspec.Struct, frozen=True):
     """An event that was decoded whole; see `ChangeEvent`."""
 
     tree: Tree

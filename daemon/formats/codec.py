@@ -7,7 +7,6 @@ null, whatever the bytes were; a format reads that and knows no encoding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -38,8 +37,7 @@ class Codec(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectTypes:
+class ConnectTypes(msgspec.Struct, frozen=True):
     """The logical types that Connect's own schema gives, looked up where they are asked for."""
 
     schema: Any
@@ -49,8 +47,7 @@ class ConnectTypes:
         return find_logical(self.schema, path)
 
 
-@dataclass(frozen=True, slots=True)
-class PartTypes:
+class PartTypes(msgspec.Struct, frozen=True):
     """The types below one field of a larger value."""
 
     whole: Types

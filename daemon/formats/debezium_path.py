@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from operator import length_hint
 from typing import Any, Final
 
 from daemon.core.model import Member
 from daemon.formats.changes import DoubtError, Ignored
 from daemon.formats.debezium_shape import FastRows, certain
-from daemon.formats.decode import DOUBTS, OPENINGS_MAX, SHALLOW_BYTES_MAX, Gathered, pieces
-from daemon.formats.json_limits import RECORD_BYTES_MAX, count_openings
+from daemon.formats.decode import DOUBTS, Gathered, pieces
+from daemon.formats.json_limits import (
+    OPENINGS_MAX,
+    RECORD_BYTES_MAX,
+    SHALLOW_BYTES_MAX,
+    are_surely_within,
+    count_openings,
+)
 from daemon.formats.selection import Selection
 from daemon.formats.values import UNAVAILABLE, Getter, Source
 from daemon.kafka.records import Record, Run
@@ -31,16 +38,21 @@ class RowPath:
             fixed = self._fixed(run)
         except DOUBTS:
             return 0
-        taken, passed = 0, into.ignored[Ignored.TOMBSTONE]
+        taken = changes = 0
         for records in pieces(run, at):
-            left = iter(records)
+            values = [value for record in records if (value := record.value()) is not None]
+            left = iter(values)
             try:
-                self._group(fixed, self._envelopes(left, into), into, selection)
-                taken += len(records)
+                if values:
+                    self._group(fixed, self._envelopes(values, left), into, selection)
+                taken, changes = taken + len(records), changes + len(values)
             except DOUBTS:
-                taken += len(records) - length_hint(left) - 1
+                good = max(0, len(values) - length_hint(left) - 1)
+                taken, changes = taken + _place_of(good, records), changes + good
                 break
-        into.count += taken - (into.ignored[Ignored.TOMBSTONE] - passed)
+        into.count += changes
+        if taken > changes:
+            into.ignored[Ignored.TOMBSTONE] += taken - changes
         return taken
 
     def _fixed(self, run: Run) -> str | None:
@@ -60,7 +72,7 @@ class RowPath:
         allowed, begin = self._rows.allowed, selection.begin
         external_first = self._rows.external_first
         target = target_of(fixed, self._rows.identify, external_first=external_first)
-        plain = fixed is None and external_first
+        plain, named = fixed is None and external_first, self._rows.named
         for event in map(self._rows.decode, envelopes):
             op = event.op
             if op == "d":
@@ -76,37 +88,43 @@ class RowPath:
                 cohort, member = row.cohort, row.external or target(row)[1]
             else:
                 cohort, member = target(row)
-            old = event.before if op == "u" else None
-            if old is not None and (allowed is None or is_member(old, allowed)):
-                leave(target(old), (cohort, member), into, selection)
+            if op == "u":
+                old = event.before
+                if old is not None and (
+                    allowed is None or old.state in allowed or is_member(old, allowed)
+                ):
+                    leave(target(old), (cohort, member), into, selection)
             try:
                 changes[cohort][member] = add
             except KeyError:  # The cohort's first change in this run.
                 changes[cohort] = begin(cohort)
                 changes[cohort][member] = add
-            if row.name and op != "d":
+            if named and op != "d" and row.name:
                 names[cohort] = row.name
 
-    def _envelopes(self, records: Iterator[Record], into: Gathered) -> Iterator[bytes]:
-        """Take each envelope out of its wrapping, all of one schema; count the tombstones."""
-        wrapping, first = None, True
-        for record in records:
-            value = record.value()
-            if value is None:
-                into.ignored[Ignored.TOMBSTONE] += 1
-                continue
-            if first:
-                wrapping, first = self._rows.wrappings.find(value), False
-                if wrapping is not None and not wrapping.is_plain:
-                    raise DoubtError
-            if len(value) > RECORD_BYTES_MAX:
-                raise DoubtError
-            envelope = value if wrapping is None else wrapping.payload_of(value)
-            if envelope is None:
-                raise DoubtError
-            if len(envelope) > SHALLOW_BYTES_MAX and count_openings(envelope) > OPENINGS_MAX:
-                raise DoubtError
-            yield envelope
+    def _envelopes(self, values: Sequence[bytes], left: Iterator[bytes]) -> Iterator[bytes]:
+        """Take what is left of a piece's values out of its wrapping, all of one schema."""
+        wrapping = self._rows.wrappings.find(values[0])
+        if wrapping is None:
+            return left if are_surely_within(values) else (_checked(each, each) for each in left)
+        if not wrapping.is_plain:
+            raise DoubtError
+        return (_checked(value, wrapping.payload_of(value)) for value in left)
+
+
+def _checked(value: bytes, envelope: bytes | None) -> bytes:
+    """Return the envelope in a value; raise a doubt where there is none, or beyond the limits."""
+    if envelope is None or len(value) > RECORD_BYTES_MAX:
+        raise DoubtError
+    if len(envelope) > SHALLOW_BYTES_MAX and count_openings(envelope) > OPENINGS_MAX:
+        raise DoubtError
+    return envelope
+
+
+def _place_of(number: int, records: Sequence[Record]) -> int:
+    """Return the place of a record that is known by its number among those with a value."""
+    places = (at for at, record in enumerate(records) if record.value() is not None)
+    return next(itertools.islice(places, number, None))
 
 
 def target_of(

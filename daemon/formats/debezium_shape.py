@@ -7,7 +7,6 @@ topic. Everything else (trim, lower, keys, headers, nested paths) is the slow pa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -21,8 +20,7 @@ from daemon.formats.wrapping import Wrappings
 _Id = str | int | None
 
 
-@dataclass(frozen=True, slots=True)
-class FastRows:
+class FastRows(msgspec.Struct, frozen=True):
     """What the loop over change events needs to know of a mapping.
 
     A decoded event has `op`, `before`, `after`; a row has `cohort`, `external`, `name`, `state`.
@@ -32,6 +30,7 @@ class FastRows:
     identify: Callable[[Any], Member]  # For rows without an external id in first place.
     wrappings: Wrappings
     external_first: bool
+    named: bool  # A column has the cohort's name.
     allowed: frozenset[Any] | None  # The values of `state` that mean membership.
     cohort: Value | None  # Where it is the same for a whole topic.
 
@@ -50,13 +49,13 @@ def compile_rows(
         identify=identifier(kinds, mapping),
         wrappings=wrappings,
         external_first=kinds[0] == "external_id",
+        named="name" in columns.renamed,
         allowed=None if when is None else frozenset(when.in_),
         cohort=None if mapping.cohort_id.column is not None else mapping.cohort_id,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PlainColumns:
+class PlainColumns(msgspec.Struct, frozen=True):
     """The columns of a plain mapping, by the fields of a row that they fill."""
 
     renamed: dict[str, str]
@@ -112,24 +111,26 @@ def _type_of(values: Iterable[object]) -> Any:  # noqa: ANN401
 
 
 def _envelope(renamed: dict[str, str], state_type: Any) -> Callable[[bytes], Any]:  # noqa: ANN401
-    """Build the decoder. A field that no column fills has a name that no column has."""
+    """Build the decoder. A field that no column fills is None for all rows."""
     types: dict[str, Any] = dict.fromkeys(
         ("cohort", "external", "device", "alias_name", "alias_label"), _Id
     )
     types["name"], types["state"] = str | None, state_type or None
     required = {"cohort": str | int, "state": state_type or None}
     fields: list[Any] = []
-    for field, kind in types.items():
-        if field in required and field in renamed:  # Absent, it's a reject: never a default.
+    for field in renamed:
+        if field in required:  # Absent, it's a reject: never a default.
             fields.append((field, required[field]))
         else:
-            fields.append((field, kind, None))
-    names = {field: renamed.get(field, f"\uffff{field}") for field in types}
-    row = msgspec.defstruct("Row", fields, rename=names, kw_only=True)
-    op = str  # The loop knows the four it takes.
-    envelope = msgspec.defstruct(
-        "Envelope", [("op", op), ("before", row | None, None), ("after", row | None, None)]
+            fields.append((field, types[field], None))
+    # Each field is looked for at each key of a row, so those that no column fills are none.
+    unfilled = {field: None for field in types if field not in renamed}
+    row = msgspec.defstruct(
+        "Row", fields, rename=renamed, namespace=unfilled, kw_only=True, gc=False
     )
+    op = str  # The loop knows the four it takes.
+    images = [("before", row | None, None), ("after", row | None, None)]
+    envelope = msgspec.defstruct("Envelope", [("op", op), *images], gc=False)
     return msgspec.json.Decoder(envelope).decode
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from operator import length_hint
 from typing import Final, Protocol, TypeAlias
 
@@ -29,15 +28,16 @@ from daemon.formats.changes import (
     check_name,
     check_text,
 )
-from daemon.formats.json_limits import DEPTH_MAX, RECORD_BYTES_MAX, count_openings
+from daemon.formats.json_limits import (
+    OPENINGS_MAX,
+    RECORD_BYTES_MAX,
+    SHALLOW_BYTES_MAX,
+    count_openings,
+)
 from daemon.formats.native import Event
 from daemon.formats.selection import ALL, Begin, Selection, Unselected
 from daemon.formats.values import UNAVAILABLE
 from daemon.kafka.records import Record, Reject, Run
-
-# A text this short can't be nested beyond the limit, even inside a wrapping.
-SHALLOW_BYTES_MAX: Final = 2 * (DEPTH_MAX - 1)
-OPENINGS_MAX: Final = DEPTH_MAX - 1
 
 # A fast path goes through a run in pieces of so many records: what is copied or looked at for all
 # of them together is done again behind a doubtful one.
@@ -53,8 +53,7 @@ DOUBTS = (DoubtError, RejectError, msgspec.MsgspecError, UnicodeDecodeError, Rec
 Grouped: TypeAlias = dict[str, Changes]
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True):
     """Every record of the run is in the change set, among the rejects, or counted as ignored.
 
     `ignored` is by the names of `Ignored`. After `stop_at_reject` there is at most one reject,
@@ -63,17 +62,16 @@ class Decoded:
 
     change_set: ChangeSet
     rejects: tuple[Reject, ...] = ()
-    ignored: dict[str, int] = field(default_factory=dict)
+    ignored: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Gathered:
+class Gathered(msgspec.Struct):
     """What a loop has made of a run."""
 
-    changes: Grouped = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    changes: Grouped = msgspec.field(default_factory=dict)
+    names: dict[str, str] = msgspec.field(default_factory=dict)
     count: int = 0
-    ignored: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 class FastPath(Protocol):
@@ -236,8 +234,7 @@ def _vouch_members(members: Changes) -> None:
             check_member(member)
 
 
-@dataclass(frozen=True, slots=True)
-class NativePath:
+class NativePath(msgspec.Struct, frozen=True):
     """The fast path of native events."""
 
     decode: Callable[[bytes], Event]

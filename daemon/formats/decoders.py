@@ -1,22 +1,22 @@
-"""Compiles an input's settings into its decoder: the one place that knows all formats."""
+"""Compiles an input's settings into its decoder: the one place that knows all formats.
+
+What a registry frames is in `framed`, and imported where an input needs it: Avro's modules would
+be a twentieth of the start of a daemon that reads plain JSON.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from daemon.config.inputs import Encoding, InputSettings
-from daemon.formats.avro import AvroCodec, FramedJsonCodec, Schemas
-from daemon.formats.avro_debezium import RowLoops
-from daemon.formats.avro_native import NativeLoops
-from daemon.formats.avro_path import AvroPath, WriteLoop
 from daemon.formats.change_event import JsonOpener, Opener, TreeOpener
-from daemon.formats.changes import Reader
 from daemon.formats.codec import TEXT, Codec, JsonCodec
 from daemon.formats.debezium import DebeziumReader, EveryReader
 from daemon.formats.debezium_path import RowPath
-from daemon.formats.debezium_shape import compile_rows, plain_columns
+from daemon.formats.debezium_shape import compile_rows
 from daemon.formats.decode import Decoder, NativePath
 from daemon.formats.mapping import RowMapping
 from daemon.formats.native import Event, NativeReader, other_identifier
@@ -24,6 +24,9 @@ from daemon.formats.rows import RowsReader
 from daemon.formats.selection import CohortBound, Selection
 from daemon.formats.upsert import UpsertReader
 from daemon.formats.wrapping import Wrappings
+
+if TYPE_CHECKING:
+    from daemon.formats.avro import Schemas
 
 
 def compile_input(
@@ -49,8 +52,9 @@ def compile_input(
         return _compile_debezium(settings, selection, codec, keys, schemas)
     reader = NativeReader(settings.match_on, codec)
     if codec is not None:
-        in_avro = _avro_path(settings, schemas, reader, NativeLoops(settings.match_on))
-        return Decoder(reader, in_avro, selection)
+        from daemon.formats import framed  # noqa: PLC0415
+
+        return Decoder(reader, framed.native_path(settings, schemas, reader), selection)
     fast = NativePath(
         decode=msgspec.json.Decoder(Event).decode,
         identify=other_identifier(settings.match_on),
@@ -76,32 +80,20 @@ def _compile_debezium(
     if len(readers) > 1:
         return Decoder(EveryReader(readers), None, selection)
     if codec is not None:
-        columns = plain_columns(settings.mapping[0])
-        if columns is None:
-            return Decoder(readers[0], None, selection)
-        write = RowLoops(settings.mapping[0], columns, settings.match_on)
-        return Decoder(readers[0], _avro_path(settings, schemas, readers[0], write), selection)
+        from daemon.formats import framed  # noqa: PLC0415
+
+        return Decoder(readers[0], framed.row_path(settings, schemas, readers[0]), selection)
     rows = compile_rows(settings.mapping[0], settings.match_on, wrappings[0])
     return Decoder(readers[0], None if rows is None else RowPath(rows), selection)
-
-
-def _avro_path(
-    settings: InputSettings, schemas: Schemas | None, reader: Reader, write: WriteLoop
-) -> AvroPath | None:
-    if settings.encoding != "avro":
-        return None
-    assert schemas is not None, "whoever reads Avro brings the schemas"
-    return AvroPath(schemas, write, reader)
 
 
 def _codec(encoding: Encoding, schemas: Schemas | None) -> Codec | None:
     """Return how a value is read that is not in plain JSON, None where it is."""
     if encoding == "json":
         return None
-    if encoding == "json-schema":
-        return FramedJsonCodec()
-    assert schemas is not None, "whoever reads Avro brings the schemas"
-    return AvroCodec(schemas)
+    from daemon.formats import framed  # noqa: PLC0415
+
+    return framed.codec(encoding, schemas)
 
 
 def _keys(settings: InputSettings, schemas: Schemas | None) -> Codec:

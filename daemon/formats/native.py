@@ -46,14 +46,14 @@ class AnyEvent(msgspec.Struct):
     time: Any = None
 
 
-class AliasName(msgspec.Struct):
+class AliasName(msgspec.Struct, gc=False):
     """An alias as an event carries it."""
 
     name: str
     label: str
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     """A native event whose types are right: what the fast path decodes to."""
 
     cohort_id: str

@@ -7,9 +7,10 @@ read one record, such as a column per cohort; it is a reject as a whole where on
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
+
+import msgspec
 
 from daemon.config.inputs import InputSettings
 from daemon.config.mapping import Condition as OnlyWhen
@@ -46,8 +47,7 @@ class Verb(Enum):
     OLD = auto()  # The old image of an update, whose new one is a record of its own.
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """One mapping of an input, compiled."""
 
     target: RowMapping
@@ -72,8 +72,7 @@ class Rules:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Operations:
+class Operations(msgspec.Struct, frozen=True):
     """What the values of one column say; JSON values compare exactly."""
 
     column: Path
@@ -109,8 +108,7 @@ class Operations:
         return verb
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(msgspec.Struct, frozen=True):
     """Whether a column holds one of some values, or is there at all; absent, it doesn't."""
 
     column: Path

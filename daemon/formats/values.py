@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -50,8 +49,7 @@ def walk(value: Any, path: Path) -> Any:  # noqa: ANN401
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(msgspec.Struct, frozen=True):
     """The columns of a row, with their logical types where a schema tells them.
 
     `deleted` is set for the image of a delete: there, under the default replica identity,
@@ -59,13 +57,12 @@ class Image:
     column, such a 0 is no value.
     """
 
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    types: Types = field(default_factory=lambda: NO_TYPES)
+    columns: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    types: Types = msgspec.field(default_factory=lambda: NO_TYPES)
     deleted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """One image of one record, and all else that a value may come from."""
 
     topic: str
@@ -107,8 +104,7 @@ class Source:
             raise RejectError(Reason.INVALID_VALUE, f"header {name} is not UTF-8") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Getter:
+class Getter(msgspec.Struct, frozen=True):
     """One value of the mapping, ready to be read; `place` is its name in messages."""
 
     value: Value
@@ -171,8 +167,7 @@ def as_text(raw: Any, place: str) -> str | None:  # noqa: ANN401
     raise RejectError(Reason.INVALID_VALUE, f"{place} is {kind}, which can't be an id")
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """`member_when`: whether the row is a membership, by one column's JSON value.
 
     Values compare exactly: true is not 1, "1" is not 1. (1 and 1.0 are the same JSON number.)

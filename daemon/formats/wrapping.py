@@ -9,7 +9,6 @@ the payload first) is no such wrapping and is parsed whole by whoever reads it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -26,8 +25,7 @@ Side: TypeAlias = Literal["before", "after"]
 SideTypes: TypeAlias = Mapping[Side, Mapping[Path, Logical]]
 
 
-@dataclass(frozen=True, slots=True)
-class Wrapping:
+class Wrapping(msgspec.Struct, frozen=True):
     """A schema seen before: the bytes up to the payload, and the types of the mapped columns."""
 
     prefix: bytes

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from daemon.kafka.client_errors import ClientEvent
 from daemon.kafka.records import Survey
+from daemon.kafka.token_watch import NO_TOKEN
 from daemon.logs import FoldedLog, event, get_logger
 
 _CONNECTION = "see whether kafka.bootstrap_servers is right and reachable from here"
@@ -17,7 +18,11 @@ REMEDIES = {
     "_ALL_BROKERS_DOWN": _CONNECTION,
     "_TRANSPORT": _CONNECTION,
     "_RESOLVE": "the name does not resolve: correct kafka.bootstrap_servers",
-    "_AUTHENTICATION": "correct the user, password or mechanism under kafka.properties (sasl.…)",
+    "_AUTHENTICATION": (
+        "correct the user, password or mechanism under kafka.properties (sasl.…), or, with"
+        " kafka.oauth, grant kafka-cluster:Connect to the role"
+    ),
+    NO_TOKEN: "give this process a role of AWS (see kafka.oauth); it goes on by itself",
     "_SSL": "see kafka.properties: ssl.ca.location, the host's name, the certificate's dates",
     "UNKNOWN_TOPIC_OR_PART": "create the topic, or correct it under inputs",
     "TOPIC_AUTHORIZATION_FAILED": _RIGHTS,
@@ -74,6 +79,8 @@ class Complaints:
     def turn(self, events: Sequence[ClientEvent], heard: int, now_s: float) -> None:
         """Take in what the client complained of, and how often the brokers were heard so far."""
         for complaint in events:
+            if complaint.code == NO_TOKEN and heard != self._heard:
+                continue  # The connections there are serve on; it is said when they no longer do.
             self._complain(complaint, now_s)
         if not events and heard != self._heard and self._client:
             self._client.clear()

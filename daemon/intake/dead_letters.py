@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 
-from daemon.core.model import Alias, Device, Flush, Member, Outcome
+from daemon.core.model import Alias, Device, Flush, Member, Outcome, Partition
 from daemon.kafka.records import Headers, Letter, Reason, Reject
 
 CONNECT = "__connect.errors."
@@ -30,7 +31,7 @@ class DeadLetters:
         """Return the record's own key, value and headers, and behind those the reason."""
         headers = [
             *((name, value) for name, value in reject.headers if not is_ours(name)),
-            *_where(reject.partition.topic, reject.partition.number, reject.offset),
+            *_where(reject.partition, reject.offset),
             *_why(_STAGE_READ, reject.reason, reject.detail),
             (REPLAYS, _replays(reject.headers)),
         ]
@@ -52,14 +53,16 @@ class DeadLetters:
                 yield reason, Letter(native_key(flush.cohort, member), event, headers)
 
 
-def _where(topic: str, partition: int, offset: int) -> Headers:
+def _where(partition: Partition, offset: int) -> Headers:
     return [
-        (f"{CONNECT}topic", topic.encode()),
-        (f"{CONNECT}partition", b"%d" % partition),
+        (f"{CONNECT}topic", partition.topic.encode()),
+        (f"{CONNECT}partition", b"%d" % partition.number),
         (f"{CONNECT}offset", b"%d" % offset),
     ]
 
 
+# A log with a mistake in it has it thousands of times.
+@lru_cache(maxsize=256)
 def _why(stage: str, reason: Reason, detail: str) -> Headers:
     return [
         (f"{CONNECT}stage", stage.encode()),
@@ -73,7 +76,7 @@ def _lane_of(flush: Flush, member: Member) -> Headers:
     lane = next(lane for lane in flush.lanes if member in lane.changes)
     offsets = f"{lane.floor}-{lane.top - 1}"
     return [
-        *_where(lane.partition.topic, lane.partition.number, lane.floor),
+        *_where(lane.partition, lane.floor),
         (OFFSETS, offsets.encode()),
     ]
 

@@ -88,8 +88,7 @@ class Handover:
             seen = self._outlook()
             self._wait(0.0)  # Whatever had ended by then.
         flushes = self._relay.seal_partitions(partitions, self._clock())
-        for flush in flushes:
-            self._line.submit(flush)
+        self._line.submit(flushes)
         if not self._relay.flushes_touching(partitions) and not self._queued(partitions):
             return False
         if seen is None or seen.busy or flushes:

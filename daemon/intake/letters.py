@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from daemon.core.model import Flush, Outcome, Partition
 from daemon.core.relay import Relay
@@ -18,6 +18,9 @@ from daemon.metrics import Metrics
 
 # The ratio of rejects is taken over this many records (`dead_letter.max_ratio`).
 RATIO_RECORDS = 1_000
+
+# The partition and the ticket of its ledger that a record's letter holds.
+_Held: TypeAlias = tuple[Partition, int]
 
 
 class OutboxPort(Protocol):
@@ -86,12 +89,10 @@ class Letters:
         self._relay = relay
         self._metrics = metrics
         self._log = FoldedLog(get_logger())
-        self._records: dict[int, tuple[Partition, int]] = {}
+        self._sent: dict[int, tuple[str, _Held | Outcome]] = {}  # By ticket, with the reason.
         self._waiting_of_hold: dict[int, int] = {}
-        self._refusals: dict[int, Outcome] = {}
         self._waiting_of_flush: dict[int, int] = {}
         self._stuck: dict[int, Outcome] = {}
-        self._reasons: dict[int, str] = {}
         self.acknowledged: Counter[str] = Counter()  # By reason, of the closed list.
 
     @property
@@ -109,17 +110,17 @@ class Letters:
     @property
     def waiting(self) -> int:
         """How many letters are not acknowledged."""
-        return len(self._reasons)
+        return len(self._sent)
 
     def reject(self, partition: Partition, floor: int, rejects: Sequence[Reject]) -> None:
         """Write these, and hold the partition at `floor` until they are acknowledged."""
         assert self._outbox is not None
         hold = self._relay.hold(partition, floor)
         self._waiting_of_hold[hold] = len(rejects)
+        held = (partition, hold)
         for reject in rejects:
             ticket = self._outbox.send(self._maker.of_record(reject))
-            self._records[ticket] = (partition, hold)
-            self._reasons[ticket] = reject.reason
+            self._sent[ticket] = (reject.reason, held)
 
     def complete(self, flush: Flush, outcome: Outcome, now_s: float) -> None:
         """Complete a flush, after the dead letters of what was refused are acknowledged."""
@@ -132,8 +133,7 @@ class Letters:
         count = 0
         for reason, letter in self._maker.of_refusal(flush, outcome):
             ticket = self._outbox.send(letter)
-            self._refusals[ticket] = outcome
-            self._reasons[ticket] = reason
+            self._sent[ticket] = (reason, outcome)
             count += 1
         self._waiting_of_flush[flush.id] = count
 
@@ -143,11 +143,12 @@ class Letters:
             return
         done: Counter[str] = Counter()
         for ticket in self._outbox.poll():
-            done[self._reasons.pop(ticket)] += 1
-            if ticket in self._records:
-                self._record_done(*self._records.pop(ticket))
+            reason, waits = self._sent.pop(ticket)
+            done[reason] += 1
+            if isinstance(waits, Outcome):
+                self._refusal_done(waits, now_s)
             else:
-                self._refusal_done(self._refusals.pop(ticket), now_s)
+                self._record_done(*waits)
         for reason, count in done.items():
             self.acknowledged[str(reason)] += count
             self._metrics.dead_lettered(reason, count)
@@ -170,7 +171,7 @@ class Letters:
 
     def flush(self, timeout_s: float) -> None:
         """Wait for what is not acknowledged, at most this long."""
-        if self._outbox is not None and self._reasons:
+        if self._outbox is not None and self._sent:
             self._outbox.flush(timeout_s)
 
     def close(self) -> None:

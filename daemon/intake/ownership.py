@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from daemon.core.model import Partition
 from daemon.core.relay import Relay
@@ -25,13 +26,12 @@ from daemon.logs import FoldedLog, event, get_logger
 _ASK_AGAIN_S = 2.0
 
 
-@dataclass(slots=True)
-class Standing:
+class Standing(msgspec.Struct):
     """Assigned partitions that are not read on, each with the reason in words."""
 
-    unstarted: dict[Partition, str] = field(default_factory=dict)
-    foreign: dict[Partition, str] = field(default_factory=dict)
-    parked: dict[Partition, str] = field(default_factory=dict)
+    unstarted: dict[Partition, str] = msgspec.field(default_factory=dict)
+    foreign: dict[Partition, str] = msgspec.field(default_factory=dict)
+    parked: dict[Partition, str] = msgspec.field(default_factory=dict)
 
     def stopped(self) -> set[Partition]:
         """Return all of them."""

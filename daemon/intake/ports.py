@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from daemon.core.line import Line
 from daemon.core.outlook import Outlook
@@ -21,8 +22,7 @@ class NoSurveys:
         """There is none to make."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(msgspec.Struct, frozen=True):
     """All of it, real or simulated. The clock goes on while the machine is suspended."""
 
     consumer: ConsumerPort
@@ -30,6 +30,6 @@ class Ports:
     clock: Callable[[], float]
     metrics: Metrics
     beat: Callable[[], None] = lambda: None  # Told in every turn and inside long waits: it lives.
-    surveys: Surveys = field(default_factory=NoSurveys)
+    surveys: Surveys = msgspec.field(default_factory=NoSurveys)
     registry: Registry | None = None  # Where writers' schemas are known.
     outlook: Callable[[], Outlook] | None = None  # When the sending side may start something.

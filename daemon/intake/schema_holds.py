@@ -7,8 +7,9 @@ that could not be read, so nothing is skipped, and the others go on.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from daemon.core.model import Partition
 from daemon.formats.changes import HoldError
@@ -27,8 +28,7 @@ class Registry(Protocol):
         """Tell whether there is an answer by now."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(msgspec.Struct, frozen=True):
     schema_id: int
     offset: int
 

@@ -9,8 +9,9 @@ answer is `KafkaUnavailable`: the caller asks again later.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+import msgspec
 
 from daemon.core.intent import Mark
 from daemon.core.model import Partition
@@ -42,8 +43,7 @@ class Offsets(Protocol):
         """Return the first offset at or after a time, the end of the log when there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class FirstStart:
+class FirstStart(msgspec.Struct, frozen=True):
     """Where a group begins a topic of which it has no offset: `earliest`, `latest`, or a time."""
 
     at: str = "earliest"

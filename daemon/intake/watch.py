@@ -6,7 +6,8 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from daemon.core.model import Lane, Partition
 from daemon.core.tenure import Tenure
@@ -26,8 +27,7 @@ PICTURE_EVERY_S = 0.5
 STUCK_AFTER_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class WatchRules:
+class WatchRules(msgspec.Struct, frozen=True):
     """What is normal for this configuration.
 
     `overdue_s` is the oldest that a change may get with nothing in its way: a window's age, then

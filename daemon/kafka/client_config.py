@@ -36,8 +36,11 @@ _CONSUMER_DEFAULTS: Mapping[str, Any] = {
     # are larger than 16 MiB in all. A small record costs about 500 bytes of the process here.
     "queued.min.messages": 20_000,
     "queued.max.messages.kbytes": 16_384,
-    # The end of a log is told by an empty answer, which the broker holds back this long.
-    "fetch.wait.max.ms": 250,
+    # At a steady pace the broker gathers an answer instead of giving a few records at a time, each
+    # answer at a price of its own. The wait bounds what that may delay a record where few come;
+    # the end of a log is told by an empty answer, so that late.
+    "fetch.min.bytes": 8_192,
+    "fetch.wait.max.ms": 50,
     # A record damaged on the way is refused, not decoded.
     "check.crcs": True,
     # How long a topic that is new, or has new partitions, may go unseen.
@@ -90,7 +93,8 @@ _CONSUMER_ONLY = frozenset(
 
 def consumer_config(properties: Properties) -> dict[str, Any]:
     """Return what a `confluent_kafka.Consumer` of ours is made with."""
-    config = {**_defaults(properties), **_CONSUMER_DEFAULTS, **properties, **_CONSUMER_FORCED}
+    defaults = {**_defaults(properties), **_consumer_defaults(properties)}
+    config = {**defaults, **properties, **_CONSUMER_FORCED}
     if config.get("group.protocol", "classic") == "consumer":
         return {name: value for name, value in config.items() if name not in _CLASSIC_ONLY}
     # Cooperative: a rebalance takes nothing from those who keep what they have.
@@ -102,6 +106,13 @@ def _defaults(properties: Properties) -> dict[str, Any]:
     if "reconnect.backoff.ms" not in properties:
         return dict(_DEFAULTS)
     return {name: each for name, each in _DEFAULTS.items() if name != "reconnect.backoff.max.ms"}
+
+
+def _consumer_defaults(properties: Properties) -> dict[str, Any]:
+    """Return ours. Who lets the broker wait longer means where there is nothing, not for more."""
+    if "fetch.wait.max.ms" not in properties:
+        return dict(_CONSUMER_DEFAULTS)
+    return {name: each for name, each in _CONSUMER_DEFAULTS.items() if name != "fetch.min.bytes"}
 
 
 def admin_config(properties: Properties) -> dict[str, Any]:

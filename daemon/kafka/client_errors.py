@@ -7,8 +7,8 @@ and which end the process. It logs and counts nothing; whoever drains the events
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
+import msgspec
 from confluent_kafka import KafkaError, KafkaException
 
 _KEPT = 64  # Events between two drains; when there are more, the oldest are forgotten.
@@ -42,8 +42,7 @@ _NOT_NOW = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ClientEvent:
+class ClientEvent(msgspec.Struct, frozen=True):
     """Something the client met that is not about one partition's records.
 
     `code` is librdkafka's error name (`_ALL_BROKERS_DOWN`, `_AUTHENTICATION`, `_SSL`,

@@ -15,20 +15,24 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from daemon.errors import KafkaFatal
 from daemon.kafka import questions
+from daemon.kafka.asking import Asking
 from daemon.kafka.client_config import Properties, client_log, consumer_config
 from daemon.kafka.client_errors import ClientEvent, EventLog, describe, error_of
 from daemon.kafka.commits import CommitBook, CommitSender
 from daemon.kafka.listing import listed, plain, resumed
 from daemon.kafka.login import Login
+from daemon.kafka.polling import Polling
 from daemon.kafka.resuming import assign
 from daemon.kafka.runs import Reading
+from daemon.kafka.token_watch import TokenWatch
+from daemon.tokens.source import source_in
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping, Sequence
 
     from daemon.core.model import Partition
-    from daemon.kafka.records import Commit, CommitResult, Committed, Polled, RebalanceListener
+    from daemon.kafka.records import Commit, CommitResult, Polled, RebalanceListener
 
 # A client whose right to the group was refused for good is replaced this often.
 AGAIN_S = 5.0
@@ -36,13 +40,16 @@ AGAIN_S = 5.0
 _Listed: TypeAlias = list[TopicPartition]
 
 
-class KafkaConsumer:
+class KafkaConsumer(Asking):
     """A member of the group, reading the subscribed topics from where it is told.
 
     `topics` are names, or patterns that begin with `^` and match whole names. Everything that
     happens in the group happens inside `poll_runs` and `close`: the listener is called there, on
     the same thread, and what it raises is raised there. A partition is read from `begin` on; one
     that is assigned and never begun stays ours and silent. Memory: see `client_config`.
+
+    Where it takes tokens to log in the client is made by `subscribe`, on the thread that reads:
+    that takes a second, and fails while `tokens` has trouble.
     """
 
     def __init__(
@@ -60,15 +67,18 @@ class KafkaConsumer:
         self._reading = Reading()
         self._assigned: set[Partition] = set()
         self._paused: set[Partition] = set()
-        self._committed: dict[Partition, Committed | None] = {}  # As last asked for.
+        self._committed = {}
         self._listener: RebalanceListener | None = None
         self._failure: BaseException | None = None
         self._closing = False
+        self._polling = Polling()
         self._clock = clock
         self._logger = logger
         self._config = consumer_config(properties) | {"error_cb": self._events.add}
         self._again_at_s = -math.inf  # Not before this another client is made for a refused one.
-        self._connect()
+        self.tokens = TokenWatch(source_in(properties), clock)
+        if not self.tokens.needed:
+            self._connect()
 
     def _connect(self) -> None:
         book = CommitBook()
@@ -78,6 +88,8 @@ class KafkaConsumer:
 
     def subscribe(self, listener: RebalanceListener) -> None:
         """Join the group; the first assignment comes in a later `poll_runs`."""
+        if self.tokens.needed and self._listener is None:  # The first time.
+            self._connect()
         self._listener = listener
         topics, calls = list(self._topics), (self._on_assign, self._on_revoke, self._on_lost)
         try:
@@ -92,10 +104,7 @@ class KafkaConsumer:
         Raise KafkaFatal when the client can't go on, and whatever the listener raised.
         """
         self._login.follow(self._consumer)
-        try:
-            messages = self._consumer.consume(max_records, timeout_s)
-        except KafkaException as exception:
-            raise KafkaFatal(f"read from Kafka: {describe(error_of(exception))}") from exception
+        messages = self._polling.messages(self._consumer, max_records, timeout_s)
         polled = self._reading.take(messages, self._events)
         self._raise_failure()
         if self._events.fatal is not None:
@@ -113,7 +122,7 @@ class KafkaConsumer:
         self._assigned.clear()
         self._tell("on_lost", lost)
         self._forget(lost)
-        if self._clock() < self._again_at_s or self._listener is None:
+        if self._clock() < self._again_at_s or self._listener is None or self.tokens.trouble:
             return
         self._again_at_s = self._clock() + AGAIN_S
         self._events.pardon()
@@ -122,7 +131,7 @@ class KafkaConsumer:
 
     def client_events(self) -> list[ClientEvent]:
         """Return what the client met since the last call, at most the newest 64."""
-        return self._events.drain()
+        return self.tokens.events(self._events.drain())
 
     @property
     def stale_records(self) -> int:
@@ -177,8 +186,12 @@ class KafkaConsumer:
         return offset if handed_out is None else max(offset, handed_out)
 
     def end_offset(self, partition: Partition) -> int | None:
-        """Return the log end last seen in a fetch, None before the first; never asks a broker."""
-        if partition not in self._reading:
+        """Return the log end last seen in a fetch; never asks a broker.
+
+        None before anything was heard of it since it was begun: what the client remembers of an
+        earlier time says nothing of what others have read since.
+        """
+        if self._reading.position(partition) is None:
             return None
         marks = self._consumer.get_watermark_offsets(listed(partition), cached=True)
         return marks[1] if marks and marks[1] >= 0 else None
@@ -202,28 +215,6 @@ class KafkaConsumer:
         is already owed for 5 s nothing is sent, and all are answered `_TIMED_OUT`.
         """
         return self._committer.send_and_wait(commits)
-
-    # Asking: each of these waits for a broker, and raises KafkaUnavailable when none answers.
-
-    def committed(
-        self, partitions: Sequence[Partition], timeout_s: float
-    ) -> dict[Partition, Committed | None]:
-        """Return what the group has committed, None for a partition without an offset."""
-        found = questions.committed(self._consumer, partitions, timeout_s)
-        self._committed.update(found)
-        return found
-
-    def partition_counts(self, timeout_s: float) -> dict[str, int]:
-        """Return the partitions of each subscribed topic that exists."""
-        return questions.partition_counts(self._consumer, self._topics, timeout_s)
-
-    def log_range(self, partition: Partition, timeout_s: float) -> tuple[int, int]:
-        """Return the first offset and the end of the log, as the broker has them now."""
-        return questions.log_range(self._consumer, partition, timeout_s)
-
-    def offset_at(self, partition: Partition, timestamp_ms: int, timeout_s: float) -> int:
-        """Return the first offset at or after a time, the end of the log when there is none."""
-        return questions.offset_at(self._consumer, partition, timestamp_ms, timeout_s)
 
     # The group: librdkafka calls these from inside `consume` and `close`.
 

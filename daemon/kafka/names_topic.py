@@ -29,6 +29,7 @@ from confluent_kafka import (
 from daemon.kafka.client_config import client_log, consumer_config, producer_config
 from daemon.kafka.client_errors import describe, error_of
 from daemon.logs import FoldedLog, event, get_logger
+from daemon.tokens.source import source_in
 
 _TURN_S: Final = 0.2
 _AGAIN_S: Final = 5.0
@@ -79,7 +80,10 @@ class NamesTopic(threading.Thread):
 
     def run(self) -> None:
         """Follow the topic until stopped; begin anew after trouble."""
+        source = source_in(self._consumer)
         while not self._stopped.is_set():
+            if source is not None and not source.wait(_TURN_S):
+                continue
             try:
                 self._follow()
             except KafkaException as exception:

@@ -17,6 +17,7 @@ from daemon.kafka.client_config import Properties, client_log, producer_config
 from daemon.kafka.client_errors import describe, error_of
 from daemon.kafka.login import Login
 from daemon.kafka.records import Letter
+from daemon.tokens.source import source_in
 
 if TYPE_CHECKING:
     import logging
@@ -36,6 +37,10 @@ CUT_HEADER = "cohortd.cut"  # `sha256:<hex> <length>` of the value before it was
 _OURS = ("__connect.errors.", "cohortd.")
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 _TURN_S = 0.05
+
+# How often a client with nothing to say is heard: for its tokens and its errors. Each time lets
+# another thread run, which costs more than the hearing.
+_IDLE_S = 1.0
 
 
 class Outbox:
@@ -59,13 +64,16 @@ class Outbox:
         self._clock = clock
         self._logger = logger
         self._config = producer_config(properties) | {"error_cb": self._troubled}
-        self._producer = Producer(self._config, logger=logger)
+        self._tokens = source_in(properties)
         self._alone = False  # One letter a batch, so that what a broker says is of that letter.
-        self._broken = False
+        # To be replaced. One that logs in by tokens is made by the first turn: that takes a second.
+        self._broken = self._tokens is not None
+        self._producer = None if self._broken else Producer(self._config, logger=logger)
         self._tickets = itertools.count(1)
         self._kept: dict[int, Letter] = {}  # As sent; a letter leaves when it is acknowledged.
         self._again: list[tuple[float, int]] = []
         self._acknowledged: list[int] = []
+        self._listen_at_s = 0.0
 
     def send(self, letter: Letter) -> int:
         """Take a letter and return its ticket."""
@@ -76,7 +84,8 @@ class Outbox:
 
     def poll(self) -> list[int]:
         """Return the tickets acknowledged since the last call, and send again what is due."""
-        self._turn(0)
+        if self._kept or self._broken or self._clock() >= self._listen_at_s:
+            self._turn(0)
         acknowledged, self._acknowledged = self._acknowledged, []
         return acknowledged
 
@@ -93,23 +102,38 @@ class Outbox:
     def close(self) -> None:
         """Forget what is not acknowledged."""
         self._kept.clear()
-        self._producer.purge()
-        self._producer.flush(0)
+        if self._producer is not None:
+            self._producer.purge()
+            self._producer.flush(0)
 
     def _turn(self, wait_s: float) -> None:
-        self._login.follow(self._producer)
-        try:
-            self._producer.poll(wait_s)
-        except KafkaException as exception:  # How the binding tells a fatal error.
-            self._troubled(error_of(exception))
-            self._broken = True
-        if self._broken:
+        if self._producer is None:
+            time.sleep(wait_s)
+        else:
+            self._hear(self._producer, wait_s)
+        if self._broken and not self._lacks_token():
             self._start_over()
         now_s = self._clock()
+        self._listen_at_s = now_s + _IDLE_S
         due = [ticket for at_s, ticket in self._again if at_s <= now_s]
         self._again = [entry for entry in self._again if entry[0] > now_s]
         for ticket in due:
             self._produce(ticket)
+
+    def _hear(self, producer: Producer, wait_s: float) -> None:
+        self._login.follow(producer)
+        try:
+            producer.poll(wait_s)
+        except KafkaException as exception:  # How the binding tells a fatal error.
+            self._troubled(error_of(exception))
+            self._broken = True
+
+    def _lacks_token(self) -> bool:
+        """Tell whether no producer can be made now: that would wait for a token, and fail."""
+        why = self._tokens.trouble if self._tokens is not None else ""
+        if why and self._kept:
+            self.trouble = f"topic {self._topic}: {why}"
+        return bool(why)
 
     def _start_over(self) -> None:
         """Take a new producer, and send all that is kept again, in the order it was taken."""
@@ -118,12 +142,15 @@ class Outbox:
         config = self._config | self._login.properties()
         config |= {"batch.num.messages": 1} if self._alone else {}
         self._producer = Producer(config, logger=self._logger)
-        old.purge()  # Its reports come no more: nobody polls it.
+        if old is not None:
+            old.purge()  # Its reports come no more: nobody polls it.
         for ticket in list(self._kept):
             self._produce(ticket)
 
     def _produce(self, ticket: int) -> None:
         letter, producer = self._kept[ticket], self._producer
+        if producer is None:
+            return  # All that is kept is sent by the first one.
 
         def heard(error: KafkaError | None, _: Message) -> None:
             if producer is self._producer and ticket in self._kept:

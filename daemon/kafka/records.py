@@ -7,9 +7,10 @@ speak in these.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
+
+import msgspec
 
 from daemon.core.model import Partition
 
@@ -38,8 +39,7 @@ class Record(Protocol):
         """Return the kind of its timestamp, and the timestamp."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """Records of one partition from one poll, at least one, in offset order."""
 
     partition: Partition
@@ -49,16 +49,14 @@ class Run:
     leader_epoch: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EndOfPartition:
+class EndOfPartition(msgspec.Struct, frozen=True):
     """Everything in the log up to here has been handed out."""
 
     partition: Partition
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionFault:
+class PartitionFault(msgspec.Struct, frozen=True):
     """A partition that can't go on: out of range, damaged, gone, or not ours to read.
 
     `code` is librdkafka's error name (`_AUTO_OFFSET_RESET`, `TOPIC_AUTHORIZATION_FAILED`, …).
@@ -96,8 +94,7 @@ class Reason(StrEnum):
     GAVE_UP = "gave_up"  # Refused or locked longer than `backoff.give_up_after`.
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(msgspec.Struct, frozen=True):
     """A record that can't be used, whole, so that it can be a dead letter untouched.
 
     `detail` names places and types and never carries a value of the record (G13).
@@ -113,8 +110,7 @@ class Reject:
     timestamp_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(msgspec.Struct, frozen=True):
     """What is written to the dead-letter topic."""
 
     key: bytes | None
@@ -122,8 +118,7 @@ class Letter:
     headers: Headers
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """An offset to commit, with the intent that travels as its metadata (G5)."""
 
     partition: Partition
@@ -132,8 +127,7 @@ class Commit:
     leader_epoch: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CommitResult:
+class CommitResult(msgspec.Struct, frozen=True):
     """What the broker said to one commit. `error` is librdkafka's name, None when taken."""
 
     commit: Commit
@@ -141,8 +135,7 @@ class CommitResult:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(msgspec.Struct, frozen=True):
     """What the group had committed for a partition."""
 
     offset: int
@@ -150,16 +143,14 @@ class Committed:
     leader_epoch: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GroupTimes:
+class GroupTimes(msgspec.Struct, frozen=True):
     """What stands in a group's configuration at the broker, which decides it under KIP-848."""
 
     session_s: float
     heartbeat_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True):
     """What the brokers told of the inputs' topics and of the group, all asked after one moment.
 
     A topic that is not there is in neither mapping; a broker older than topic ids tells none.
@@ -229,7 +220,10 @@ class ConsumerPort(Protocol):
         """Return the next offset to be read (past control records), None before the first."""
 
     def end_offset(self, partition: Partition) -> int | None:
-        """Return the log end last seen in a fetch, None before the first; never asks a broker."""
+        """Return the log end last seen in a fetch; never asks a broker.
+
+        None before anything was heard of it since it was begun.
+        """
 
     def commit(self, commits: Sequence[Commit]) -> None:
         """Send without waiting; answers come back from `commit_results` after later polls."""

@@ -18,6 +18,7 @@ from daemon.kafka import questions
 from daemon.kafka.client_config import Properties, admin_config, client_log
 from daemon.kafka.login import Login
 from daemon.kafka.records import GroupTimes, Survey
+from daemon.tokens.source import source_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,6 +81,10 @@ class Surveyor(threading.Thread):
 
     def run(self) -> None:
         """Ask until stopped."""
+        source = source_in(self._properties)
+        while source is not None and not source.wait(AGAIN_S):
+            if self._stopped:
+                return
         try:
             admin = AdminClient(admin_config(self._properties), logger=client_log)
             while not self._stopped:

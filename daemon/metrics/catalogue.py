@@ -6,8 +6,9 @@ worst of them where a sum means nothing), `max by` for what all see of the one w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+import msgspec
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Scope: TypeAlias = Literal["replica", "worst", "least", "workspace"]
@@ -26,8 +27,7 @@ _ADD_UP: dict[Scope, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
+class Instrument(msgspec.Struct, frozen=True):
     """One metric family; `name` is as scraped, with prefix and suffix."""
 
     name: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 
 from daemon.logs import printable
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 _RULES_MAX = 64
 
 
-@dataclass(frozen=True, slots=True)
-class BuildInfo:
+class BuildInfo(msgspec.Struct, frozen=True):
     """What is running and what it was told: the labels of the two info series."""
 
     version: str
@@ -33,8 +32,7 @@ class BuildInfo:
     workspace: str
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionGauges:
+class PartitionGauges(msgspec.Struct, frozen=True):
     """The numbers of one partition; None is not known, and has no series."""
 
     partition: Partition
@@ -44,8 +42,7 @@ class PartitionGauges:
     headroom_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(msgspec.Struct, frozen=True):
     """Braze's hourly quota as last heard."""
 
     limit: int | None = None

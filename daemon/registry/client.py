@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
+import msgspec
 import orjson
 
 from daemon import __version__
@@ -25,8 +26,7 @@ _OK: Final = 200
 _ACCEPT: Final = "application/vnd.schemaregistry.v1+json, application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Where the registry is, and how to get there."""
 
     url: str  # With its path, without a slash at the end.
@@ -57,8 +57,7 @@ class Credentials:
         return "Credentials(***)"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A schema as it is registered: its type, its text, and the texts it refers to, first."""
 
     kind: str  # AVRO, JSON, PROTOBUF.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from daemon.config.registry import RegistrySettings
 from daemon.config.secrets import Secret
 from daemon.config.settings import Settings
-from daemon.formats.avro_schema import WriterSchema, read_schema
 from daemon.formats.changes import RejectError
 from daemon.kafka.records import Reason
 from daemon.registry.client import Address, Credentials, Found, RegistryClient
 from daemon.registry.library import Library
+
+if TYPE_CHECKING:
+    from daemon.formats.avro_schema import WriterSchema
 
 
 def registry_client(registry: RegistrySettings) -> RegistryClient:
@@ -39,11 +43,12 @@ def schema_library(settings: Settings) -> Library[WriterSchema] | None:
     """Return where writers' schemas are known, None where no input needs any."""
     if settings.schema_registry is None or not any(i.needs_registry for i in settings.inputs):
         return None
-    return Library(registry_client(settings.schema_registry), _compile_schema)
+    from daemon.formats.avro_schema import read_schema  # noqa: PLC0415  See `decoders`.
 
+    def compile_schema(found: Found) -> WriterSchema:
+        if found.kind != "AVRO":
+            detail = f"it is of type {found.kind}, and this input is read as Avro"
+            raise RejectError(Reason.REFUSED_SCHEMA, detail)
+        return read_schema(found.text, found.references)
 
-def _compile_schema(found: Found) -> WriterSchema:
-    if found.kind != "AVRO":
-        detail = f"it is of type {found.kind}, and this input is read as Avro"
-        raise RejectError(Reason.REFUSED_SCHEMA, detail)
-    return read_schema(found.text, found.references)
+    return Library(registry_client(settings.schema_registry), compile_schema)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daemon.errors import Problem, SettingsError
+
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
 
@@ -31,11 +33,11 @@ def keep_files(context: typer.Context, config: ConfigFiles = None) -> None:
 def load_settings(context: typer.Context, more: Sequence[Path] | None) -> Settings:
     """Read the files named before the command's last word and behind it, in this order.
 
-    Raise `typer.BadParameter` where there is none, and `SettingsError` where they can't be used.
+    Raise `SettingsError` where there is none, or where they can't be used.
     """
     paths = [*context.obj, *(more or ())]
     if not paths:
-        raise typer.BadParameter("Missing option '--config' / '-c'.")
+        raise SettingsError([Problem("--config", "no configuration is named", "name it: -c FILE")])
     from daemon.config.settings import load  # noqa: PLC0415  So that `--help` is quick.
 
     return load(paths, os.environ)

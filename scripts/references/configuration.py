@@ -19,7 +19,7 @@ from daemon.config.mapping import Value
 from daemon.config.settings import Settings
 from scripts.config_schema import words
 from scripts.references.tables import MADE_BY, table
-from scripts.references.types import NOT_THERE, is_duration, sections_in, type_text
+from scripts.references.types import is_duration, sections_in, type_text
 
 _VALUE = "…"  # Stands for every setting that is a value, whose keys are told once.
 _INTRO = f"""\
@@ -82,8 +82,6 @@ def _step(shape: Shape) -> tuple[str, str]:
 
 def _variable(named: str, info: FieldInfo, shape: Shape) -> str:
     """Return the variable that sets a key, or the first item of a list of plain values."""
-    if type_text(info) == NOT_THERE:
-        return ""
     if "PATH" in type_text(info) or shape.scalar:
         return named
     if shape.item is not None and shape_of(shape.item).scalar:

@@ -15,17 +15,13 @@ from daemon.config.base import Section
 from daemon.config.durations import Between, parse_duration, parse_duration_or_never
 from daemon.config.mapping import JsonScalar, Value, parse_path
 from daemon.config.secrets import Secret
-from daemon.config.sections import not_available
-from scripts.references.tables import DASH
 
-NOT_THERE = DASH
 _PLAIN = {bool: "`true` or `false`", int: "whole number", float: "number", str: "text"}
 # What a validator says of a type that the type itself does not.
 _READ_BY = {
     parse_duration: "duration",
     parse_duration_or_never: "duration or `never`",
     parse_path: "PATH",
-    not_available: NOT_THERE,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -61,6 +61,16 @@ class Braze:
 
     def get(self, path: str) -> Any:  # noqa: ANN401  JSON.
         return self._http.get(f"/_sim/{path}").raise_for_status().json()
+
+    def logged(self, log: str, since: int = 0) -> Iterator[dict[str, Any]]:
+        """Yield every request of a log, `history` or `requests`, from a number on, page by page."""
+        while True:
+            page = self.get(f"{log}?since={since}")
+            assert not page.get("dropped"), "the simulator has forgotten the beginning"
+            if not page["requests"]:
+                return
+            yield from page["requests"]
+            since = page["next"]
 
     def set_faults(self, *specs: str) -> None:
         self._http.post("/_sim/faults", json={"faults": specs}).raise_for_status()

@@ -137,5 +137,6 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def warm_up(folder: Path) -> None:
     """Compile everything that the children of this folder import."""
-    with Measured(["-c", "import daemon.app, daemon.cli, msgspec"], folder / "warm.log") as child:
+    imports = "import daemon.app, daemon.cli, daemon.commands, daemon.formats.framed, msgspec"
+    with Measured(["-c", imports], folder / "warm.log") as child:
         child.ended()

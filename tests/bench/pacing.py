@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from tests.bench.daemon_run import Braze, Daemon
 from tests.bench.logs import producer
@@ -63,15 +63,10 @@ def pace(daemon: Daemon, found: Iterator[Change], rate: int, seconds: float) -> 
 def applied(braze: Braze, since: int = 0) -> dict[str, float]:
     """Return when each member was first added."""
     found: dict[str, float] = {}
-    while True:
-        page: dict[str, Any] = braze.get(f"history?since={since}")
-        assert not page["dropped"], "the simulator has forgotten the beginning"
-        if not page["requests"]:
-            return found
-        for request in page["requests"]:
-            for user in request.get("adds", {}).get("user_ids", ()):
-                found.setdefault(user, request["applied_at_s"])
-        since = page["next"]
+    for request in braze.logged("history", since):
+        for user in request.get("adds", {}).get("user_ids", ()):
+            found.setdefault(user, request["applied_at_s"])
+    return found
 
 
 def waits_s(produced: Produced, found: dict[str, float]) -> list[float]:

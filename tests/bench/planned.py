@@ -108,14 +108,8 @@ def _last_of(cohorts: Iterable[dict[str, Any]]) -> Last:
 def _delivered(braze: Braze) -> Last:
     """Return the last change of each member that was applied."""
     last: Last = {}
-    since = 0
-    while True:
-        page = braze.get(f"history?since={since}")
-        assert not page["dropped"], "the simulator keeps less than this log"
-        if not page["requests"]:
-            return last
-        for request in page["requests"]:
-            for key, add in (("adds", True), ("removes", False)):
-                for user in request.get(key, {}).get("user_ids", ()):
-                    last[request["cohort"], user] = add
-        since = page["next"]
+    for request in braze.logged("history"):
+        for key, add in (("adds", True), ("removes", False)):
+            for user in request.get(key, {}).get("user_ids", ()):
+                last[request["cohort"], user] = add
+    return last

@@ -16,6 +16,7 @@ from typing import TypeAlias
 from tests.bench.avro_events import writer
 
 COHORTS = 50
+_NAMES = [f"cohort-{number:02d}" for number in range(COHORTS)]
 IDS_OF_A_REQUEST = 1_000
 
 HOT_PAIRS = 20_000  # So many (cohort, user) pairs flap in the `hot` log.
@@ -86,10 +87,9 @@ class Workload:
 
 def _skewed(chance: random.Random) -> Iterator[str]:
     """Yield cohorts without end, the n-th of them 1/n as often as the first."""
-    names = [f"cohort-{number:02d}" for number in range(COHORTS)]
     weights = list(itertools.accumulate(1 / rank for rank in range(1, COHORTS + 1)))
     while True:
-        yield from chance.choices(names, cum_weights=weights, k=1_000)
+        yield from chance.choices(_NAMES, cum_weights=weights, k=1_000)
 
 
 def _user(chance: random.Random) -> str:
@@ -106,12 +106,17 @@ def native(cohort: str, user: str, occurred_at_ms: int, *, add: bool) -> Record:
     return f"{cohort}|{user}".encode(), value.encode()
 
 
+def _evenly(chance: random.Random) -> Iterator[str]:
+    while True:
+        yield from chance.choices(_NAMES, k=1_000)
+
+
 def _mostly_distinct(
-    events: int, chance: random.Random, fold: Fold
+    events: int, chance: random.Random, fold: Fold, cohorts: Iterator[str]
 ) -> Iterator[tuple[str, str, int, bool]]:
     """Yield changes of mostly distinct users, of whom a few leave again."""
     named: list[tuple[str, str]] = []
-    for at, cohort in zip(range(events), _skewed(chance), strict=False):
+    for at, cohort in zip(range(events), cohorts, strict=False):
         if named and chance.random() < SEEN_AGAIN:
             pair = chance.choice(named)
             add = not fold.last[pair[0]][pair[1]]
@@ -123,14 +128,20 @@ def _mostly_distinct(
 
 
 def _flat(events: int, chance: random.Random, fold: Fold) -> Iterator[Record]:
-    for cohort, user, at_ms, add in _mostly_distinct(events, chance, fold):
+    for cohort, user, at_ms, add in _mostly_distinct(events, chance, fold, _skewed(chance)):
+        yield native(cohort, user, at_ms, add=add)
+
+
+def _even(events: int, chance: random.Random, fold: Fold) -> Iterator[Record]:
+    """Write what the flat log says, of cohorts that are all as large."""
+    for cohort, user, at_ms, add in _mostly_distinct(events, chance, fold, _evenly(chance)):
         yield native(cohort, user, at_ms, add=add)
 
 
 def _avro(events: int, chance: random.Random, fold: Fold) -> Iterator[Record]:
     """Write what the flat log says, in Avro by a schema of nine fields."""
     write = writer()
-    for cohort, user, at_ms, add in _mostly_distinct(events, chance, fold):
+    for cohort, user, at_ms, add in _mostly_distinct(events, chance, fold, _skewed(chance)):
         yield f"{cohort}|{user}".encode(), write(cohort, user, at_ms, add)
 
 
@@ -207,3 +218,6 @@ WORKLOADS = {
         Workload("avro", "native", 500_000, _avro, encoding="avro"),
     )
 }
+
+# For what is measured with it alone.
+EVEN = Workload("even", "native", 1_000_000, _even)

@@ -166,6 +166,14 @@ def test_a_port_in_use_is_one_readable_line() -> None:
     )
 
 
+def test_it_stops_without_waiting_for_the_next_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.admin._DATE_S", 60.0)
+    served = Served()
+    served.ask("/livez")
+
+    assert served.server.stop()
+
+
 def test_an_address_that_is_not_ours_is_one_readable_line() -> None:
     with pytest.raises(CohortdError, match=r"^admin\.(host|port): .*192\.0\.2\.1"):
         AdminServer("192.0.2.1", 0, unserved()).start()

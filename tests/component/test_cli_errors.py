@@ -223,6 +223,8 @@ def test_every_command_has_help(arguments: Sequence[str]) -> None:
         (("check", "--onlin"), "--onlin"),
         (("chek",), "chek"),
         (("run",), "--config"),
+        (("dlq", "list"), "--config"),
+        (("offsets", "show"), "--config"),
         (("--frobnicate",), "--frobnicate"),
         (("simulator", "--port", "many"), "--port"),
         (("demo", "--seconds", "1"), "--seconds"),

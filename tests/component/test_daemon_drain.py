@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -129,28 +128,3 @@ def test_the_wait_after_an_unclean_hand_over_is_waited_for_only_if_it_ends_in_ti
     offset, mark = stage.committed()[0]
     assert (offset, mark.clean) == ((2, True) if delivered else (1, False))
     assert delivered or took_s < AT_ONCE_S
-
-
-def test_a_stop_during_a_rebalance_is_one_drain_and_repeats_nothing(wide_stage: Stage) -> None:
-    stage = wide_stage
-    stage.simulator.set_faults("delay=800ms,endpoint=users")
-    first = stage.start({"shutdown.grace": "30s"})
-    first.wait_until_assigned(4)
-    expected = {f"u{number}" for number in range(200)}
-    for number in range(200):
-        stage.produce(add(f"c{number % 20}", f"u{number}"), partition=number % 4)
-    second = stage.start()
-    first.wait_for_line("partitions_revoked")
-
-    first.signal(signal.SIGTERM)
-
-    assert first.wait() == 0
-    assert len(first.log_lines("drain_started")) == 1
-    assert first.log_lines()[-1]["event"] == "daemon_stopped"
-    stage.wait_members(
-        {f"c{cohort}": {u for u in expected if int(u[1:]) % 20 == cohort} for cohort in range(20)},
-        timeout_s=60.0,
-    )
-    second.wait_until_assigned(4)
-    delivered = stage.deliveries()
-    assert len(delivered) == len(set(delivered)) == 200

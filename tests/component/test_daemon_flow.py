@@ -35,6 +35,7 @@ def test_members_of_all_kinds_reach_their_cohorts(stage: Stage) -> None:
 
     stage.produce(add("vip", "u3"), remove("vip", device_id="d1"), add("zürich/1", "ü2"))
     stage.wait_members({"zürich/1": {"ü1", "ü2"}}, vip={"u1", "u3", ALIAS})
+    daemon.wait_until_ready()
     assert daemon.get("/readyz")[0] == 200
     daemon.wait_for("all is counted", lambda status: status["counters"]["records_read"] == 9)
 

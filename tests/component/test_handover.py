@@ -35,7 +35,7 @@ class Scene:
         self.answered_at_s = float("inf")  # Nothing ends by itself; what is abandoned may.
         self.stop_at_s = float("inf")
         line = SimpleNamespace(
-            submit=self.submitted.append, abandon=self._abandon, outcomes=self._outcomes
+            submit=self.submitted.extend, abandon=self._abandon, outcomes=self._outcomes
         )
         nothing = cast("Any", None)
         ports = Ports(

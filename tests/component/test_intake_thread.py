@@ -46,7 +46,8 @@ class Scene:
             leave=lambda _: self.steps.append("leave"),
         )
         watch = SimpleNamespace(took=lambda _: None, turn=lambda *_, **__: None, client_trouble="")
-        consumer = SimpleNamespace(client_events=list)
+        self.tokens = SimpleNamespace(trouble="")
+        consumer = SimpleNamespace(client_events=list, tokens=self.tokens)
         self.thread = IntakeThread(
             cast("Any", intake),
             cast("Any", consumer),
@@ -82,6 +83,40 @@ def test_a_turn_that_never_ends_is_no_life() -> None:
     scene.thread.stop(clocks.now_s())
     scene.thread.join()
     assert scene.steps == ["join", "leave"]
+
+
+def test_without_a_token_it_lives_and_neither_joins_nor_turns() -> None:
+    turned = threading.Event()
+
+    def turn() -> int:
+        turned.set()
+        return 0
+
+    scene = Scene(turn)
+    scene.tokens.trouble = "no token to log in with"
+    scene.board.intake_tick_s = clocks.now_s() - 100.0
+
+    scene.thread.start()
+    wait_until("it gives a sign of life", lambda: scene.alive(clocks.now_s()))
+    assert scene.steps == []
+
+    scene.tokens.trouble = ""
+    assert turned.wait(10.0)
+    scene.thread.stop(clocks.now_s())
+    scene.thread.join()
+    assert scene.steps == ["join", "leave"]
+
+
+def test_without_a_token_it_stops_at_once_and_leaves_nothing() -> None:
+    scene = Scene(lambda: 0)
+    scene.tokens.trouble = "no token to log in with"
+
+    scene.thread.start()
+    scene.thread.stop(clocks.now_s() + 10.0)
+    scene.thread.join(5.0)
+
+    assert scene.steps == []
+    assert scene.failures == [None]
 
 
 def test_a_turn_that_ends_is_a_sign_of_life() -> None:

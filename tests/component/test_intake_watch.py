@@ -21,6 +21,7 @@ from daemon.intake.ports import Ports
 from daemon.intake.watch import STUCK_AFTER_S, IntakeWatch, WatchRules
 from daemon.kafka.client_errors import ClientEvent
 from daemon.kafka.records import Survey
+from daemon.kafka.token_watch import NO_TOKEN
 from daemon.metrics import CohortLabels, Metrics
 
 P, OTHER = Partition("input", 0), Partition("input", 1)
@@ -139,6 +140,16 @@ def test_a_refused_login_is_told_before_the_brokers_that_seem_to_be_down() -> No
     complaints.turn([ClientEvent("_AUTHENTICATION", "invalid credentials"), DOWN], 0, 0.0)
 
     assert complaints.trouble.startswith("invalid credentials; correct the user")
+
+
+def test_a_missing_token_is_told_when_the_brokers_are_no_longer_heard() -> None:
+    complaints = Complaints()
+    complaints.turn([], 7, 0.0)
+
+    complaints.turn([ClientEvent(NO_TOKEN, "nobody is in")], 8, 1.0)
+    assert not complaints.trouble
+    complaints.turn([ClientEvent(NO_TOKEN, "nobody is in"), DOWN], 8, 2.0)
+    assert complaints.trouble.startswith("nobody is in; give this process a role")
 
 
 def test_a_missing_topic_is_missing_until_it_is_found_whatever_else_is_heard() -> None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from daemon.kafka.login import Login
 from daemon.kafka.outbox import CUT_HEADER, Outbox
 from daemon.kafka.records import Letter
+from daemon.tokens.source import NoToken, Token, TokenSource
 from tests.support.mock_cluster import Api
 from tests.support.processes import wait_until
 from tests.support.topics import unique
@@ -143,3 +145,44 @@ def test_close_does_not_wait_for_what_can_not_be_written(box: Box, mock: MockClu
     box.outbox.close()
 
     assert time.monotonic() - begun_s < 5.0
+
+
+def test_a_client_with_nothing_to_say_is_heard_once_a_second(mock: MockCluster) -> None:
+    asked: list[float] = []
+    now_s = 100.0
+
+    def source() -> dict[str, str]:  # Whoever hears the client looks here first.
+        asked.append(now_s)
+        return {}
+
+    topic, login = mock.create_topic(unique("letters")), Login(source)
+    properties = {"bootstrap.servers": mock.bootstrap}
+    outbox = Outbox(properties, topic, clock=lambda: now_s, login=login)
+    asked.clear()
+
+    for _ in range(1_000):
+        assert outbox.poll() == []
+        now_s += 0.01
+
+    assert 10 <= len(asked) <= 11
+    asked.clear()
+    outbox.send(Letter(b"key", b"value", []))
+    wait_until("the letter is acknowledged", outbox.poll)
+    assert asked  # At once, though no second has passed.
+    outbox.close()
+
+
+def test_without_a_token_to_log_in_with_letters_are_kept_and_it_says_why() -> None:
+    def fetch() -> Token:
+        raise NoToken("nobody is in")
+
+    source = TokenSource(fetch)
+    wait_until("it was asked", lambda: "nobody is in" in source.trouble)
+    outbox = Outbox({"bootstrap.servers": "127.0.0.1:1", "oauth_cb": source}, "letters")
+
+    outbox.send(Letter(b"key", b"value", []))
+
+    assert outbox.poll() == []
+    assert outbox.trouble == "topic letters: no token to log in with: nobody is in"
+    assert not outbox.flush(0.1)
+    outbox.close()

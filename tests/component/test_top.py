@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -39,9 +40,17 @@ def test_where_nobody_watches_it_prints_one_picture(stage: Stage) -> None:
     assert "tell-tale" not in said.stdout
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "nonsense", "http://[::bad"])
-def test_where_nobody_answers_it_says_so_in_a_line(url: str) -> None:
-    said = top("--once", "--url", url.format(port=free_port()))
+@pytest.mark.parametrize("url", ["nonsense", "http://[::bad", "http://127.0.0.1:port"])
+def test_what_is_no_address_is_refused_in_a_line(url: str) -> None:
+    said = top("--once", "--url", url)
+
+    assert said.returncode == 2
+    assert re.fullmatch(r"cohortd: --url: .+; name a daemon's admin port, .+\n", said.stderr)
+    assert not said.stdout
+
+
+def test_where_nobody_answers_it_says_so_in_a_line() -> None:
+    said = top("--once", "--url", f"http://127.0.0.1:{free_port()}")
 
     assert said.returncode == 1
     assert "gives no status: " in said.stdout

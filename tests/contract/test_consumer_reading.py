@@ -235,6 +235,30 @@ def test_the_log_is_measured_by_fetches_and_by_asking(cluster: Cluster) -> None:
     assert member.consumer.partition_counts(10) == {topic: 1}
 
 
+def test_the_end_of_a_log_that_comes_back_is_not_the_one_of_before(cluster: Cluster) -> None:
+    topic, group = cluster.topic(2), unique("group")
+    for number in range(2):
+        cluster.produce(topic, MANY[:20], partition=number)
+    first = cluster.member(topic, group=group, begins_at=0)
+    first.join(2)
+    first.read_to_end()
+    second = cluster.member(topic, group=group, begins_at=0)
+    second.poll_until("they share", lambda: len(second.owned) == len(first.owned) == 1, first)
+    [moved] = second.owned
+    cluster.produce(topic, MANY[20:30], partition=moved.number)
+    second.poll_until("it is read", lambda: len(second.offsets[moved]) == 30, first)
+    back: list[int | None] = []
+    first.assigning = lambda found: back.extend(first.consumer.end_offset(at) for at in found)
+
+    second.consumer.close()
+    first.join(2)
+    assert moved in first.owned
+    first.poll_until("it is read again", lambda: len(first.offsets[moved]) == 50)
+
+    assert back == [None]
+    assert first.consumer.end_offset(moved) == 30
+
+
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "aborted"])
 def test_transactions_leave_gaps_that_the_position_passes(cluster: Cluster, commit: bool) -> None:
     if not cluster.real:

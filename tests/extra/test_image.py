@@ -83,6 +83,12 @@ def test_nothing_in_it_can_gain_rights_or_install_more(image: Image) -> None:
     assert not (image.root / "build").exists()
 
 
+def test_it_can_log_in_to_amazon_msk(image: Image) -> None:
+    found = (image.root / "opt" / "cohortd").glob("lib/python*/site-packages/*")
+
+    assert "aws_msk_iam_sasl_signer" in {path.name for path in found}
+
+
 def test_it_says_what_it_is_and_who_runs_it(image: Image) -> None:
     user, _, group = image.config["User"].partition(":")
 

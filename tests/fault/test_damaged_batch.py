@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 _BATCH = struct.Struct(">qi")  # A batch begins with its first offset and its length.
 LOOKED_AT_S = 3.0
-# A session that outlives a restart of the broker.
+# A session that outlives a restart of the broker. The fetch that is under way when the daemon is
+# stopped is answered with the first record: waiting for more it may bring the damaged one, whole.
 _PATIENT = {
+    "kafka.properties.fetch:min:bytes": 1,
     "kafka.properties.session:timeout:ms": 120_000,
     "kafka.properties.heartbeat:interval:ms": 1_000,
 }

@@ -27,7 +27,7 @@ KILLS = int(os.environ.get("FAULT_KILLS", "5"))  # For each of the two group pro
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "5"))
 # It is some seconds, and at most ten where the machine does nothing else (`make torture` says so);
 # beside all other tests a process alone may take that long to start.
-IDLE_S = float(os.environ.get("FAULT_IDLE_S", "60"))
+IDLE_S = float(os.environ.get("FAULT_IDLE_S", "30"))
 ZOMBIES = int(os.environ.get("FAULT_ZOMBIES", "5"))
 REBALANCES = int(os.environ.get("FAULT_REBALANCES", "50"))
 

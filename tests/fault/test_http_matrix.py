@@ -11,7 +11,7 @@ import os
 import random
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +130,11 @@ def test_an_attempt_is_classified_exactly(name: str) -> None:
 
 
 async def _run(plan: Plan, expected: Cell) -> None:
-    open_before = _open_files()
+    open_before = _open_sockets()
     server = StrikingServer(plan)
     timeout_s = SILENCE_S if plan.outcome.ends is Ends.SILENCE else DEADLINE_S
     with narrow_port() as port:
+        number = port.getsockname()[1]
         async with AsyncExitStack() as stack:
             if expected is not UNHEARD:
                 await stack.enter_async_context(serving(server.behave, at=port))
@@ -163,7 +164,7 @@ async def _run(plan: Plan, expected: Cell) -> None:
     assert lasted_s < late_s
     if timeout_s == SILENCE_S:
         assert lasted_s >= SILENCE_S
-    await _wait_until(lambda: _open_files() == open_before)
+    await _wait_until(lambda: not _left_open(open_before, number))
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -252,8 +253,20 @@ def _check_arrivals(plan: Plan, server: StrikingServer, connections: int) -> Non
     assert len(strays) == (plan.phase is Phase.DURING)
 
 
-def _open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def _left_open(before: frozenset[str], port: int) -> frozenset[str]:
+    """Return the sockets opened since, but for those with others: clients of Kafka come and go."""
+    lines = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    ours = f":{port:04X}"
+    elsewhere = {f"socket:[{line[9]}]" for line in lines if ours not in line[1] + line[2]}
+    return _open_sockets() - before - elsewhere
+
+
+def _open_sockets() -> frozenset[str]:
+    found = set()
+    for file in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # It was open only to read this folder.
+            found.add(str(file.readlink()))
+    return frozenset(name for name in found if name.startswith("socket:"))
 
 
 async def _wait_until(holds: Callable[[], bool]) -> None:

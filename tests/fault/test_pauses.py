@@ -35,11 +35,11 @@ def test_a_pause_of_half_a_session_costs_no_rebalance_and_repeats_nothing(
         expected |= set(users)
         for partition in range(4):
             stage.produce(*(add("vip", user) for user in users[partition::4]), partition=partition)
-        read = len(expected)  # They are held in windows, and nothing is on the wire.
+        read = len(expected)  # They are held in new windows, and nothing is on the wire.
         daemon.wait_for("all is read", lambda s, n=read: s["counters"]["records_read"] == n)  # type: ignore[misc]
         pause(daemon, SESSION_S / 2)
+        stage.wait_members(vip=expected)
 
-    stage.wait_members(vip=expected)
     delivered = stage.deliveries()
     assert len(delivered) == len(set(delivered)) == len(expected)
     assert len(daemon.log_lines("partitions_assigned")) == 1

@@ -1,4 +1,8 @@
-"""How soon another replica delivers what one that was stopped has given back."""
+"""What a stop gives back: how soon another replica delivers it, and that nothing is repeated.
+
+On real brokers: the coordinator of the mock cluster refuses commits for as long as it gathers a
+group, where Kafka's takes them.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +10,16 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.support.stage import CONSUMER_PROTOCOL, SHORT, Stage, add, stage_at
-from tests.support.topics import create_topic
+from tests.support.stage import add
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from tests.support.stage import Stage
 
 
-@pytest.fixture(params=["classic", "consumer"])
-def stage(request: pytest.FixtureRequest, kafka: str, tmp_path: Path) -> Iterator[Stage]:
-    def create(topic: str, partitions: int) -> str:
-        return create_topic(kafka, partitions, name=topic)
-
-    timing = SHORT if request.param == "classic" else CONSUMER_PROTOCOL
-    with stage_at(kafka, tmp_path, create, partitions=4, timing=timing) as stage:
-        yield stage
-
-
-def test_after_sigterm_its_partitions_are_delivered_by_another_within_seconds(stage: Stage) -> None:
+def test_after_sigterm_its_partitions_are_delivered_by_another_within_seconds(
+    each_stage: Stage,
+) -> None:
+    stage = each_stage
     first, second = stage.start(), stage.start()
     for daemon in (first, second):
         daemon.wait_until_assigned(2)
@@ -48,3 +41,38 @@ def test_after_sigterm_its_partitions_are_delivered_by_another_within_seconds(st
     assert first.wait() == 0
     second.wait_until_assigned(4)
     assert len(stage.deliveries()) == 4
+
+
+def test_a_stop_during_a_rebalance_is_one_drain_and_repeats_nothing(each_stage: Stage) -> None:
+    stage = each_stage
+    stage.simulator.set_faults("delay=500ms,endpoint=users")
+    first = stage.start({"shutdown.grace": "30s"})
+    first.wait_until_assigned(4)
+    second = stage.start()
+    produced = 0
+    while not first.log_lines("partitions_revoked"):  # So the rebalance finds work under way.
+        _produce(stage, produced, produced + 4)
+        produced += 4
+
+    first.signal(signal.SIGTERM)
+    _produce(stage, produced, produced + 40)
+    produced += 40
+
+    assert first.wait() == 0
+    assert len(first.log_lines("drain_started")) == 1
+    assert first.log_lines()[-1]["event"] == "daemon_stopped"
+    _wait_for_all(stage, produced)
+    second.wait_until_assigned(4)
+    assert len(stage.deliveries()) == produced
+
+
+def _produce(stage: Stage, start: int, end: int) -> None:
+    for number in range(start, end):
+        stage.produce(add(f"c{number % 20}", f"u{number}"), partition=number % 4)
+
+
+def _wait_for_all(stage: Stage, count: int) -> None:
+    members = {
+        f"c{cohort}": {f"u{number}" for number in range(cohort, count, 20)} for cohort in range(20)
+    }
+    stage.wait_members(members, timeout_s=60.0)

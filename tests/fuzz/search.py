@@ -14,6 +14,7 @@ from pathlib import Path
 import atheris
 
 CPU_S_MAX = 0.05
+AGAIN = 2  # What an input costs is the least of three.
 GROWTH_MAX = 64 * 2**20
 BYTES_MAX = 16_384
 # Until here the interpreter, the decoders' caches and the search itself fill up.
@@ -33,10 +34,11 @@ class Judge:
         self._began_s = time.monotonic()
 
     def __call__(self, data: bytes) -> None:
-        """Take one input."""
-        began_s = time.thread_time()
-        name = self._run(data)
-        took_s = time.thread_time() - began_s
+        """Take one input; one that took too long again, since the machine has other work."""
+        name, took_s = self._time(data)
+        for _ in range(AGAIN):
+            if took_s > CPU_S_MAX:
+                took_s = min(took_s, self._time(data)[1])
         self._done += 1
         self._of_target[name] += 1
         if self._done > WARM_AFTER:
@@ -46,6 +48,11 @@ class Judge:
             self._warm = resident()
         if self._done == self._runs:
             self._finish()
+
+    def _time(self, data: bytes) -> tuple[str, float]:
+        began_s = time.thread_time()
+        name = self._run(data)
+        return name, time.thread_time() - began_s
 
     def _finish(self) -> None:
         longest_s, where = self._longest

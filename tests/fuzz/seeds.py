@@ -89,7 +89,9 @@ def _others() -> Iterator[bytes]:
     for target in ("native-avro", "debezium-avro", "rows-avro", "upsert-avro"):
         yield named(target, Parts(event, event))
         yield named(target, Parts(_odd(odd), _odd(odd)))
-        yield named(target, Parts(framed(ODD_SCHEMA + 1, b"x"), None))
+        for number in SCHEMAS:  # What is made once for each schema is made before the search.
+            yield named(target, Parts(framed(number, b"x"), framed(number, b"x")))
+            yield named(target, Parts(framed(number, b"x"), None))
     for schema in SCHEMAS.values():
         if schema is not None and len(schema) < 4_000:
             yield named("schema", Parts(schema.encode(), b"\x02\x06vip\x00"))

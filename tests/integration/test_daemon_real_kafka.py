@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +37,10 @@ def test_members_flow_and_a_restart_repeats_nothing(each_stage: Stage) -> None:
     assert letter.value() == b"broken"
     daemon.wait_until_ready()
     stage.produce(add("vip", "u2"), remove("vip", device_id="d1"))
+    # A stop delivers what was read; what was not is for whoever comes next.
+    daemon.wait_for(
+        "it has read all there is", lambda status: status["counters"]["records_read"] == 1_507
+    )
 
     assert daemon.terminate() == 0
 
@@ -51,6 +57,33 @@ def test_members_flow_and_a_restart_repeats_nothing(each_stage: Stage) -> None:
     successor.wait_for(
         "it has read one record", lambda status: status["counters"]["records_read"] == 1
     )
+
+
+def test_what_is_taken_over_from_a_steady_stream_waits_for_no_more_than_there_is(
+    each_stage: Stage,
+) -> None:
+    """The intent of the last owner reaches 20,000 offsets further than he has sent."""
+    stage = each_stage
+    over = threading.Event()
+
+    def stream() -> None:
+        for number in itertools.takewhile(lambda _: not over.wait(0.002), itertools.count()):
+            stage.produce(add("vip", f"u{number}"))
+
+    thread = threading.Thread(target=stream)
+    thread.start()
+    try:
+        first = stage.start()
+        wait_until("it delivers", lambda: stage.simulator.members("vip"))
+        assert first.terminate() == 0
+        before = len(stage.simulator.members("vip"))
+        stage.start()
+        wait_until(
+            "the next one delivers", lambda: len(stage.simulator.members("vip")) > before, 20.0
+        )
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_a_rolling_restart_of_two_delivers_no_change_twice(each_stage: Stage) -> None:

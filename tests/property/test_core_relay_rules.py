@@ -114,8 +114,7 @@ class RelayRulesMachine(RuleBasedStateMachine):
         owned = self.owned[partition]
         end = self.ends[partition]
         self.relay.saw_end(partition, end)
-        if owned.barrier_to == END_OF_LOG:
-            owned.barrier_to = end
+        owned.barrier_to = min(owned.barrier_to, end)  # The last owner read below it.
         if owned.position == end:
             self.relay.reached_end(partition)
             owned.barrier_to = -1

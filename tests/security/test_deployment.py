@@ -86,6 +86,17 @@ def test_whatever_the_image_installs_is_locked_with_hashes() -> None:
     assert not re.search(r"curl|wget|apt-get|https?://", DOCKERFILE)
 
 
+def test_with_the_extra_the_image_has_the_same_versions_and_more() -> None:
+    [chosen] = re.findall(r"^ARG EXTRAS=(\w+)$", DOCKERFILE, re.MULTILINE)
+    plain, more = (
+        set(re.findall(r"^\S+==\S+", lock.read_text(encoding="utf-8"), re.MULTILINE))
+        for lock in (ROOT / "requirements" / f"{name}.txt" for name in ("run", chosen))
+    )
+
+    assert '-r "requirements/${EXTRAS:-run}.txt"' in DOCKERFILE
+    assert plain < more
+
+
 def test_nothing_but_what_the_image_needs_reaches_its_builder() -> None:
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]

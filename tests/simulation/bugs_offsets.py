@@ -47,9 +47,8 @@ def _done_when_written(letters: Letters, flush: Flush, outcome: Outcome, now_s: 
     assert letters._outbox is not None
     for reason, letter in letters._maker.of_refusal(flush, outcome) if outcome.refused else ():
         ticket = letters._outbox.send(letter)
-        letters._refusals[ticket] = Outcome(-1)
+        letters._sent[ticket] = (reason, Outcome(-1))
         letters._waiting_of_flush[-1] = 10**9
-        letters._reasons[ticket] = reason
     letters._relay.complete(outcome, now_s)
 
 
@@ -59,9 +58,8 @@ def _reject_without_hold(
     assert letters._outbox is not None
     for reject in rejects:
         ticket = letters._outbox.send(letters._maker.of_record(reject))
-        letters._refusals[ticket] = Outcome(-1)
+        letters._sent[ticket] = (reject.reason, Outcome(-1))
         letters._waiting_of_flush[-1] = 10**9
-        letters._reasons[ticket] = reject.reason
 
 
 def _failure_for_done(one: Committer, result: CommitResult, now_s: float) -> None:

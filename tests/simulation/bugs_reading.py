@@ -167,5 +167,5 @@ BUGS: dict[str, Bug] = {
     "first_memory_kept": bug("names", (CohortNames, "remember", _remembered_only_once)),
     "renamed_to_its_id": bug("names", (CohortNames, "must_announce", _also_to_its_id)),
     "memory_vouches": bug("G10, G12", (CohortNames, "vouched", _vouched_by_memory)),
-    "lost_cohort_not_forgotten": bug("G10", (CohortNames, "forget", _nothing)),
+    "lost_cohort_not_forgotten": bug("G10, names", (CohortNames, "forget", _nothing)),
 }

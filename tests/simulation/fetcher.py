@@ -83,9 +83,9 @@ class Fetcher:
         return cursor.position if cursor is not None else 0
 
     def end_offset(self, partition: Partition) -> int | None:
-        """Return the log's end as last seen in a fetch."""
+        """Return the log's end as last seen in a fetch, None before anything was handed out."""
         cursor = self._cursors.get(partition)
-        return cursor.known_end if cursor is not None and cursor.known_end >= 0 else None
+        return cursor.known_end if cursor is not None and cursor.heard else None
 
     def fetch(self, max_records: int) -> list[Polled]:
         """Return what is there, of some partitions."""

@@ -67,10 +67,11 @@ class Dispatcher:
         self._wake_at_s = math.inf
         self.tell: Callable[[list[Outcome]], None] = lambda _: None
 
-    def submit(self, flush: Flush) -> None:
-        """Take a flush."""
-        self._taken += 1
-        self._delivery.submit(flush)
+    def submit(self, flushes: Sequence[Flush]) -> None:
+        """Take flushes."""
+        self._taken += len(flushes)
+        for flush in flushes:
+            self._delivery.submit(flush)
         self._pump()
 
     def abandon(self, flush_ids: Sequence[int]) -> None:
@@ -202,10 +203,11 @@ class Line:
         """Return the flushes that were refused while nothing shows that Braze takes others."""
         return self._dispatcher.published.unproven
 
-    def submit(self, flush: Flush) -> None:
-        """Hand over a flush."""
-        self._submitted += 1
-        self._say(lambda: self._dispatcher.submit(flush))
+    def submit(self, flushes: Sequence[Flush]) -> None:
+        """Hand over flushes."""
+        if flushes:
+            self._submitted += len(flushes)
+            self._say(lambda: self._dispatcher.submit(flushes))
 
     def abandon(self, flush_ids: Sequence[int]) -> None:
         """Start nothing more of these."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from tests.support.java import java, write_logging
 from tests.support.processes import Child, free_port
+from tests.support.started import Started
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,8 +70,10 @@ class ProxiedListener:
     proxy: int = field(default_factory=free_port)
 
 
-class KafkaServer:
+class KafkaServer(Started):
     """One broker that is a controller too. It keeps its data and its address over restarts."""
+
+    classes: Path | None = None  # Of ours, for it to load.
 
     def __init__(
         self,
@@ -119,7 +122,7 @@ class KafkaServer:
 
     def launch(self) -> None:
         """Start the process; a node of a cluster is started only when most of them are there."""
-        argv = java("kafka.Kafka", self._properties, logging=self._logging)
+        argv = java("kafka.Kafka", self._properties, logging=self._logging, classes=self.classes)
         self._child = Child(argv, self._log)
 
     def wait_until_started(self, timeout_s: float = 90.0) -> None:
@@ -140,14 +143,3 @@ class KafkaServer:
 
     def thaw(self) -> None:
         self.child.thaw()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

@@ -13,10 +13,11 @@ import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from tests.support.java import jars, java, write_logging
 from tests.support.processes import Child, free_port, wait_until
+from tests.support.started import Started
 from tests.support.topics import unique
 
 _POSTGRES = """
@@ -114,7 +115,7 @@ class Postgres:
             self._child = None
 
 
-class ChangeCapture:
+class ChangeCapture(Started):
     """PostgreSQL and a Connect worker; `capture` starts a connector for a table."""
 
     def __init__(self, folder: Path, bootstrap: str) -> None:
@@ -221,14 +222,3 @@ class ChangeCapture:
             error.close()
             raise
         return json.loads(text) if text else {}
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

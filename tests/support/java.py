@@ -61,13 +61,29 @@ def _download(pom: Path, folder: Path) -> None:
         raise JavaError(f"Maven could not get the jars of {pom.name}:\n{done.stdout[-2000:]}")
 
 
-def java(main: str, *arguments: str | Path, logging: Path | None = None) -> list[str]:
-    """Return the command line that runs a main class of Kafka's jars, small and quick to boot."""
-    home = os.environ.get("JAVA_HOME")
-    program = f"{home}/bin/java" if home else "java"
+def java(
+    main: str, *arguments: str | Path, logging: Path | None = None, classes: Path | None = None
+) -> list[str]:
+    """Return the command line that runs a main class of Kafka's jars, small and quick to boot.
+
+    `classes` is a folder with classes of ours, for Kafka to load.
+    """
     options = [*JVM_OPTIONS, f"-Dlog4j2.configurationFile={logging}"] if logging else JVM_OPTIONS
-    path = f"{jars('pom.xml')}/*"
-    return [program, *options, "-cp", path, main, *(str(part) for part in arguments)]
+    path = f"{jars('pom.xml')}/*" + (f":{classes}" if classes else "")
+    return [_program("java"), *options, "-cp", path, main, *(str(part) for part in arguments)]
+
+
+def compile_class(name: str, folder: Path) -> None:
+    """Compile `tests/support/<name>.java`, which needs Kafka's jars alone, into a folder."""
+    source = _HERE / f"{name}.java"
+    argv = [_program("javac"), "-cp", f"{jars('pom.xml')}/*", "-d", str(folder), str(source)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def _program(name: str) -> str:
+    home = os.environ.get("JAVA_HOME")
+    return f"{home}/bin/{name}" if home else name
 
 
 def write_logging(folder: Path) -> Path:

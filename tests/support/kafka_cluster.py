@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.support.brokers import KafkaServer, Place, ProxiedListener
 from tests.support.processes import free_port, wait_until
+from tests.support.started import Started
 from tests.support.topics import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _SETTINGS = {
 _HEAL_S = 60.0
 
 
-class KafkaCluster:
+class KafkaCluster(Started):
     """Three nodes, each broker and controller. Two of them are enough to go on."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
@@ -116,14 +117,3 @@ class KafkaCluster:
         for server in self.servers.values():
             with contextlib.suppress(AssertionError):  # It does not run.
                 server.kill()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

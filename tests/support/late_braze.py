@@ -153,8 +153,7 @@ class Sender:
 
     def pump(self) -> None:
         room = self.dispatcher.published.capacity
-        for flush in self.relay.seal(self.now_s(), capacity=room):
-            self.dispatcher.submit(flush)
+        self.dispatcher.submit(self.relay.seal(self.now_s(), capacity=room))
 
     def _ended(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:

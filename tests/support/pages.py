@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from daemon.status import CohortView, DeliveryView, IntakeView, PartitionView, Spread
 from tests.support.chromium import Chromium, Page

@@ -6,7 +6,14 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from daemon.config.document import Document, merge
 from daemon.core.intent import Mark
@@ -41,6 +48,11 @@ CONSUMER_PROTOCOL: Document = {
     "delivery": SHORT["delivery"],
     "shutdown": {"grace": "10s"},
 }
+_COORDINATOR_AWAY = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
 Change = tuple[str, "Member", bool]
 
 
@@ -178,7 +190,16 @@ class Stage:
         with a segmentation fault when the coordinator moves meanwhile (librdkafka 2.16).
         """
         asked = [TopicPartition(self.topic, number) for number in range(partitions)]
-        found = self._group.committed(asked, topics.TIMEOUT_S)
+
+        def found_there() -> list[TopicPartition] | None:
+            try:
+                return self._group.committed(asked, topics.TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() in _COORDINATOR_AWAY:
+                    return None  # A broker that has just come back is still reading its groups.
+                raise
+
+        found = wait_until("the group's coordinator answers", found_there)
         for entry in found:
             if entry.error is not None:
                 raise KafkaException(entry.error)
@@ -195,7 +216,11 @@ class Stage:
         )
         messages: list[Message] = []
         try:
-            numbers = consumer.list_topics(topic, topics.TIMEOUT_S).topics[topic].partitions
+            # A broker that has just come back may tell of a topic without its partitions.
+            numbers = wait_until(
+                f"the partitions of {topic}",
+                lambda: consumer.list_topics(topic, topics.TIMEOUT_S).topics[topic].partitions,
+            )
             consumer.assign([TopicPartition(topic, number, 0) for number in numbers])
 
             def enough() -> bool:

@@ -171,6 +171,25 @@ def test_what_is_no_avro_record_is_a_reject(value: bytes, reason: Reason) -> Non
     assert outcome(read(rows_by("user"), value)) is reason
 
 
+def test_a_byte_that_goes_on_is_no_symbol_of_an_enum_of_many() -> None:
+    symbols = ["remove", *(f"other_{at}" for at in range(1, 64)), "add"]
+    fields = [
+        {"name": "cohort_id", "type": "string"},
+        {"name": "op", "type": {"type": "enum", "name": "Op", "symbols": symbols}},
+        {"name": "external_id", "type": "string"},
+    ]
+    schema = {"type": "record", "name": "Event", "fields": fields}
+    good = written(schema, {"cohort_id": "vip", "op": "remove", "external_id": "u1"})
+    bad = good.replace(b"vip\x00", b"vip\x80")
+    records = [FakeRecord(value, _offset=at) for at, value in enumerate([good, good, bad])]
+
+    decoded = avro({1: json.dumps(schema)}).decode(run_of_records(records))
+
+    assert [(reject.offset, reject.reason) for reject in decoded.rejects] == [
+        (2, Reason.INVALID_AVRO)
+    ]
+
+
 def test_a_schema_that_is_not_known_yet_is_a_hold_and_nothing_of_the_run_is_taken() -> None:
     decoder = avro({1: json.dumps(NATIVE), 2: None})
     good = written(NATIVE, {"cohort_id": "vip", "op": "add", "external_id": "u1"})

@@ -132,7 +132,7 @@ def test_no_text_of_a_schema_becomes_source(monkeypatch: pytest.MonkeyPatch) -> 
     assert names_in[2] - numbered == names_in[0] - numbered
     assert names_in[3] - numbered == names_in[1] - numbered
     constants = [n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant)]
-    assert {each for each in constants if isinstance(each, str)} == {"add", "remove", "little"}
+    assert {each for each in constants if isinstance(each, str)} == {"add", "remove"}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,14 @@ def test_a_broker_that_is_back_is_looked_for_soon_unless_told_otherwise() -> Non
     )
 
 
+def test_the_broker_gathers_an_answer_only_for_as_long_as_we_have_bounded_it() -> None:
+    ours, theirs = consumer_config({}), consumer_config({"fetch.wait.max.ms": 500})
+
+    assert (ours["fetch.min.bytes"], ours["fetch.wait.max.ms"]) == (8_192, 50)
+    assert "fetch.min.bytes" not in theirs
+    assert consumer_config({"fetch.min.bytes": 1})["fetch.min.bytes"] == 1
+
+
 @pytest.mark.parametrize("make", [consumer_config, admin_config, producer_config])
 def test_a_first_wait_of_theirs_is_not_contradicted_by_a_longest_of_ours(
     make: Callable[[dict[str, object]], dict[str, object]],

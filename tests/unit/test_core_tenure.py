@@ -82,12 +82,15 @@ def test_an_end_of_log_at_the_position_is_no_barrier() -> None:
     assert tenure.may_seal(10, 0.0)
 
 
-def test_the_end_of_the_log_moves_no_barrier_that_is_known() -> None:
-    tenure = _tenure(10, sent_to=50)
+def test_a_barrier_that_is_known_stands_at_the_first_end_seen_or_below() -> None:
+    far, near = _tenure(10, sent_to=50), _tenure(10, sent_to=15)
 
-    tenure.saw_end_of_log(20)
+    for tenure in (far, near):
+        tenure.saw_end_of_log(20)
+        tenure.saw_end_of_log(30)
 
-    assert tenure.barrier_to == 50
+    assert (far.barrier_to, near.barrier_to) == (20, 15)
+    assert _sent_to(far) == 10 + RESERVE
 
 
 def test_an_intent_reaches_a_reserve_beyond_the_position() -> None:

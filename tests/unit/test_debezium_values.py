@@ -200,3 +200,25 @@ def test_a_wrapped_record_has_the_limits_of_any_other() -> None:
 
     assert [reject.reason for reject in decoded.rejects] == [Reason.TOO_LARGE, Reason.TOO_DEEP]
     assert decoded.change_set.count == 2
+
+
+def test_a_record_has_its_own_limits_among_many() -> None:
+    good = json.dumps(event("c", after=ROW), separators=(",", ":")).encode()
+    large, deep, deepest, many = (
+        good.replace(b'"u1"', b'"u1","x":' + value)
+        for value in (
+            b'"%s"' % (b"x" * 1024 * 1024),
+            b"[" * 63 + b"]" * 63,
+            b"[" * 62 + b"]" * 62,
+            b"[%s[]]" % (b"[]," * 99),
+        )
+    )
+    values = [*[good] * 9, deep, *[good] * 300, large, many, *[deepest] * 9]
+
+    decoded = debezium().decode(run_of(*values))
+
+    assert [(reject.value, reject.reason) for reject in decoded.rejects] == [
+        (deep, Reason.TOO_DEEP),
+        (large, Reason.TOO_LARGE),
+    ]
+    assert decoded.change_set.count == len(values) - 2

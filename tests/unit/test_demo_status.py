@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from daemon.config.settings import load
 from daemon.report import status_body
 from daemon.status import Board, CohortView, DaemonView, DeliveryView, IntakeView, PartitionView
@@ -18,7 +20,7 @@ def _board(state: str = "assigned") -> Board:
     board = Board(DaemonView("0.1", "demo", "abc", "g", 0.0), 0.0)
     row = PartitionView("t", 0, "assigned", position=9, committed=9, end_offset=9, lag=0)
     if state == "replaying":
-        row = replace(row, state="replaying")
+        row = msgspec.structs.replace(row, state="replaying")
     board.publish_intake(IntakeView("assigned", (row,), consumed=9), 0.0)
     view = DeliveryView(requests=4, retries=1, cohorts=(CohortView("vip", "VIP", pending=2),))
     board.publish_delivery(view, 0.0)

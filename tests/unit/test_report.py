@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from daemon.reasons import BLOCKED, LIMITS
 from daemon.report import (

@@ -14,8 +14,10 @@ from daemon import startup
 startup.begin()
 assert not gc.isenabled()
 import daemon.app
-shown = [name for name in ("rich", "pygments") if sys.modules[name] is not None]
+shown = [name for name in ("colorama", "pygments", "rich") if sys.modules[name]]
 assert not shown, shown
+others = [name for name in ("fastavro", "typer", "daemon.tools") if name in sys.modules]
+assert not others, others
 before = gc.get_threshold()[0]
 startup.end()
 assert gc.isenabled()

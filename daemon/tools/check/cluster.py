@@ -19,6 +19,7 @@ from daemon.config.settings import Settings, client_properties
 from daemon.core.model import Partition
 from daemon.kafka.client_config import admin_config, client_log, consumer_config
 from daemon.kafka.client_errors import describe, error_of
+from daemon.tokens.source import source_in
 from daemon.tools.check.finding import Finding, problem
 from daemon.tools.check.troubles import Troubles
 
@@ -52,6 +53,7 @@ class Cluster:
         if not reads_much:  # A few last records, so a few are enough to be fetched in advance.
             consumer |= {"queued.min.messages": 100, "queued.max.messages.kbytes": 4096}
         consumer |= own
+        self._await_token(consumer)
         try:
             self.consumer = Consumer(consumer, logger=client_log)
             self.admin = AdminClient(
@@ -70,6 +72,13 @@ class Cluster:
         traceback: TracebackType | None,
     ) -> None:
         self.consumer.close()
+
+    def _await_token(self, properties: Mapping[str, object]) -> None:
+        """Wait for what a client logs in with, where that is a token of a cloud's."""
+        source = source_in(properties)
+        if source is not None and not source.wait(self.limit_s(CONNECT_S)):
+            remedy = "give this process a role of AWS, or credentials in its environment"
+            raise NoAnswer([problem("kafka.oauth", source.trouble, remedy)])
 
     def limit_s(self, most_s: float = _ASK_S) -> float:
         """Return how long the next question may take."""

@@ -58,7 +58,7 @@ _CAUSES: Final[tuple[tuple[Callable[[Trouble], bool], str, str], ...]] = (
     (
         lambda trouble: trouble.code == "_AUTHENTICATION",
         "kafka.properties.sasl.*",
-        "correct the user, the password or sasl.mechanism",
+        "correct the user, the password or sasl.mechanism (kafka.oauth: kafka-cluster:Connect)",
     ),
     (
         lambda trouble: trouble.code == "_SSL",

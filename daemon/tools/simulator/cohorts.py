@@ -7,7 +7,7 @@ apply, it applies.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from daemon.core.model import Member
 from daemon.tools.simulator.history import AppliedRequest, History
@@ -68,18 +68,8 @@ class Workspace:
         elif found.name != announcement.name:
             found.name = announcement.name
             found.renames += 1
-        self.history.append(
-            AppliedRequest(
-                number=self.history.next_number,
-                arrival=arrival.number,
-                arrived_at_s=arrival.at_s,
-                applied_at_s=now_s,
-                endpoint="cohorts",
-                cohort=announcement.cohort,
-                name=announcement.name,
-                caller=arrival.caller,
-            )
-        )
+        request = self._applied("cohorts", announcement.cohort, arrival, now_s)
+        self.history.append(replace(request, name=announcement.name))
 
     def update(self, update: Update, arrival: Arrival, now_s: float) -> int:
         """Add, then remove; return how many of the adds named users that are not known.
@@ -95,20 +85,22 @@ class Workspace:
             unknown = len(set(update.adds)) - len(known)
             members.update(known)
         members.difference_update(update.removes)
-        self.history.append(
-            AppliedRequest(
-                number=self.history.next_number,
-                arrival=arrival.number,
-                arrived_at_s=arrival.at_s,
-                applied_at_s=now_s,
-                endpoint="users",
-                cohort=update.cohort,
-                adds=update.adds,
-                removes=update.removes,
-                caller=arrival.caller,
-            )
-        )
+        request = self._applied("users", update.cohort, arrival, now_s)
+        self.history.append(replace(request, adds=update.adds, removes=update.removes))
         return unknown
+
+    def _applied(
+        self, endpoint: str, cohort: str, arrival: Arrival, now_s: float
+    ) -> AppliedRequest:
+        return AppliedRequest(
+            number=self.history.next_number,
+            arrival=arrival.number,
+            arrived_at_s=arrival.at_s,
+            applied_at_s=now_s,
+            endpoint=endpoint,
+            cohort=cohort,
+            caller=arrival.caller,
+        )
 
     def tamper(
         self, cohort: str, *, add: Iterable[Member] = (), remove: Iterable[Member] = ()

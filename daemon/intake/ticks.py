@@ -1,0 +1,34 @@
+"""When the intake takes its turns: at whole ticks of the clock.
+
+A window's age is a number of ticks, and it opens at the tick before its first change came, so it
+is due in a turn. A tick after the turn before, it would be due between two, and wait for the
+second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+
+class Ticks:
+    """Tells how long to poll, and how old what a poll brought may be."""
+
+    def __init__(self, tick_s: float, clock: Callable[[], float]) -> None:
+        self._tick_s = tick_s
+        self._clock = clock
+        self._polled_s = -math.inf
+
+    def left_s(self) -> float:
+        """Return how long it is until the next tick."""
+        return self._tick_s - self._clock() % self._tick_s
+
+    def since_s(self, now_s: float) -> float:
+        """Return the tick before anything came that a poll, over now, has brought.
+
+        It came after the poll before, or after a long turn, the client may have waited with it:
+        then it counts as a tick old.
+        """
+        oldest_s = max(self._polled_s, now_s - self._tick_s)
+        self._polled_s = now_s
+        return oldest_s - oldest_s % self._tick_s

@@ -1,0 +1,1 @@
+"""Tokens of a cloud, for brokers that take no password."""
