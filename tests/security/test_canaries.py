@@ -38,8 +38,10 @@ PASSWORD = "canary-sasl/password+1"
 REGISTRY_PASSWORD = "canary-registry/password+1"
 SECRETS = (PARTNER, IMPORT, PASSWORD, REGISTRY_PASSWORD)
 
-# Kafka's codes for what passes by itself.
-_FAILURES = {Api.OFFSET_COMMIT: [-1, 16], Api.FETCH: [6, 6], Api.PRODUCE: [7, 6]}
+# Kafka's codes for what passes by itself, and for a topic that may not be written.
+_FAILURES = {Api.OFFSET_COMMIT: [-1, 16], Api.FETCH: [6, 6]}
+_LETTER_FAILURES = [7, 6]
+_TOPIC_AUTHORIZATION_FAILED = 29
 
 
 def _spellings(text: str) -> set[str]:
@@ -114,9 +116,15 @@ def test_no_failure_shows_a_secret_or_a_member(watched: _Watched) -> None:
     wait_until("it is refused", lambda: not braze.next)
     for api, codes in _FAILURES.items():
         mock.fail_next(api, codes)
+    mock.fail_topic(stage.letters_topic, _TOPIC_AUTHORIZATION_FAILED)
+    stage.produce(f"{MEMBER} is not JSON".encode(), key=MEMBER.encode())
+    daemon.wait_for_line("dead_letter_failed")
+    # Only now, when nobody but the daemon writes, and one letter: see `fail_next`.
+    mock.fail_next(Api.PRODUCE, _LETTER_FAILURES)
+    mock.fail_topic(stage.letters_topic, 0)
+    stage.letters(1)
     stage.produce(
         f'{{"cohort_id": "vip", "op": "{MEMBER}", "external_id": "{MEMBER}"}}'.encode(),
-        f"{MEMBER} is not JSON".encode(),
         f'{{"{MEMBER}": '.encode() * 50,
         add("vip", MEMBER * 100),
         add(MEMBER * 100, "u"),

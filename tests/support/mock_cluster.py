@@ -62,7 +62,11 @@ class MockCluster:
         self._ask("delete_records", topic, partition, before)
 
     def fail_next(self, api: Api, codes: Sequence[int]) -> None:
-        """Answer the next requests of this type with these errors, one each."""
+        """Answer the next requests of this type with these errors, one each.
+
+        Whoever's they are: what a test itself produces meanwhile may fail, and be lost unnoticed,
+        since the cluster takes a later batch of an idempotent producer before the failed one.
+        """
         self._ask("fail_next", api, list(codes))
 
     def delay_next(self, api: Api, delay_ms: int, times: int = 1, broker: int = 1) -> None:

@@ -228,7 +228,11 @@ class Stage:
                 messages.extend(message for message in polled if message.error() is None)
                 return len(messages) >= count
 
-            wait_until(f"{count} records in {topic}", enough)
+            try:
+                wait_until(f"{count} records in {topic}", enough)
+            except AssertionError as late:
+                logs = "\n".join(daemon.output()[-4000:] for daemon in self.daemons)
+                raise AssertionError(f"{late}; there are {len(messages)}\n{logs}") from None
         finally:
             consumer.close()
         return messages
