@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from daemon.core.delayed import Batch, DelayedRemovals, Ended, Kept
 from daemon.core.ledger import PartitionLedger
@@ -13,6 +13,7 @@ from daemon.core.queue import WindowQueue
 from daemon.core.relay import Relay
 from daemon.core.tenure import Tenure
 from daemon.core.window import OpenLane, Window
+from daemon.intake.backlog import Backlog
 from tests.simulation.consumer import Consumer
 from tests.simulation.planting import Bug, bug
 
@@ -97,6 +98,20 @@ def _never_pause(_relay: Relay) -> set[Partition]:
     return set()
 
 
+def _gathered_for_ever(
+    backlog: Backlog,
+    tenures: Mapping[Partition, Tenure],
+    parked: Collection[Partition],
+    now_s: float,
+    *,
+    full: bool,
+) -> bool:
+    return _GATHERS(backlog, tenures, parked, now_s, full=full) or backlog._until_s is not None
+
+
+_GATHERS = Backlog.gathers
+
+
 def _crowded_for_ever(
     pressure: Pressure,
     waiting: Sequence[Load],
@@ -168,6 +183,7 @@ BUGS: dict[str, Bug] = {
     "older_hold_released": bug("G2", (Window, "put_back", _older_hold_released)),
     "split_behind_barrier": bug("G5", (WindowQueue, "gather", _split_behind_barrier)),
     "never_paused": bug("G9", (Relay, "to_pause", _never_pause)),
+    "gathered_for_ever": bug("G10", (Backlog, "gathers", _gathered_for_ever)),
     "crowded_for_ever": bug("G10", (Pressure, "update", _crowded_for_ever)),
     "paused_for_ever": bug("G10", (Consumer, "resume", _nothing)),
     "pause_lost_on_assignment": bug(

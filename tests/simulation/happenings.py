@@ -98,6 +98,7 @@ MUST_HAPPEN = frozenset(
         "crowded",
         "expired",
         "failed_but_applied",
+        "gathered",
         "gave_up",
         "kafka_unavailable",
         "killed_at_call",

@@ -235,6 +235,8 @@ class Process:
             self._watch.turn(self._world.now, held_elsewhere=self.dispatcher.waits())
         except CohortdError as error:
             raise Violation("G10", f"{self.name} ends itself: {error}") from error
+        backlog = self.intake._backlog
+        self._world.sometimes("gathered", not backlog._over and backlog._until_s is not None)
         self._world.sometimes("parked", len(self.intake.ownership.standing.parked))
         for partition in [p for p in self._excused if p not in self.consumer.assigned]:
             del self._excused[partition]

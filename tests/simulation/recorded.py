@@ -35,6 +35,7 @@ RECORDED: dict[str, int] = {
     "older_hold_released": 1,
     "split_behind_barrier": 40,
     "never_paused": 4,
+    "gathered_for_ever": 0,
     "crowded_for_ever": 2,
     "paused_for_ever": 0,
     "pause_lost_on_assignment": 444,

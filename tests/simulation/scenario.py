@@ -57,6 +57,7 @@ class Limits:
     names_topic: bool = False
     schemas: int = 0  # How many there are; where there are none, nobody asks for one.
     cohorts_max: int = AMPLE
+    far: int = AMPLE  # So many offsets are a backlog, which a daemon gathers when it starts.
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +217,9 @@ def _with_surroundings(plan: Scenario, cohorts: int, *, tight: bool) -> Scenario
     kinds = [kind for what, kinds in FAULTS_OF.items() if has[what] for kind in kinds]
     more = range(rng.randint(1, 4)) if storm and kinds else ()
     first = len(plan.faults)
+    if plan.backlog:
+        chance = random.Random(f"{plan.seed} {plan.arm} backlog")
+        limits = dataclasses.replace(limits, far=chance.choice((AMPLE, 3, 10)))
     return dataclasses.replace(
         plan,
         limits=limits,
@@ -258,6 +262,7 @@ def scaled(limits: Limits) -> Iterator[None]:
         "daemon.core.tenure.RESERVE": limits.reserve,
         "daemon.core.plan.MEMBERS_MAX": limits.update_members,
         "daemon.core.queue.MEMBERS_MAX": limits.window_members,
+        "daemon.intake.backlog.FAR": limits.far,
         "daemon.intake.loop.REVOKE_MARGIN_S": REVOKE_MARGIN_S,
         "daemon.core.sender.SEARCH_PAUSE_S": 6.0,
         "daemon.core.cohort_names.RENAME_EVERY_S": RENAME_EVERY_S,
