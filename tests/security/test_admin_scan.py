@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,7 @@ DISGUISES = (
     "X-HTTP-Method-Override: DELETE\r\nX-Method-Override: PUT\r\nX-Forwarded-For: 127.0.0.1\r\n"
     "X-Original-URL: /shutdown\r\nAuthorization: Bearer x\r\nCookie: admin=1\r\n"
 )
+_HUNG_UP = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 _STATE = {
     *("version", "workspace", "config_hash", "group_id", "started_at", "live", "ready", "waits"),
     *("membership", "draining", "pending", "pending_limit", "in_flight", "slots", "counters"),
@@ -81,8 +83,9 @@ def _exchange(port: int, request: bytes) -> bytes:
             connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(65_536):
                 answer += part
-        except ConnectionError:  # It need not hear garbage out.
-            pass
+        except OSError as error:  # It need not hear garbage out.
+            if error.errno not in _HUNG_UP:
+                raise
     return answer
 
 
