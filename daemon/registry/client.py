@@ -162,7 +162,8 @@ class RegistryClient:
 
     def _connect(self) -> httpx.Client:
         address = self._address
-        context: ssl.SSLContext | bool = True
+        # In plain text nobody is verified: one that trusts nobody spares 20 ms of reading CAs.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if address.url.startswith("https:"):
             context = ssl.create_default_context(cafile=address.ca_file)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
