@@ -71,7 +71,7 @@ def test_the_loop_turns_while_a_broker_is_silent_and_goes_on_when_it_speaks(
 
     assert longest_s <= TURN_S_MAX
     stage.produce(add("vip", "u2"), partition=1)
-    stage.wait_members(vip={"u1", "u2"})
+    stage.wait_members(vip={"u1", "u2"}, timeout_s=120.0)  # It was fenced by then.
     assert daemon.terminate() == 0
 
 
