@@ -164,6 +164,10 @@ class Stage:
             daemon.log_lines()  # Each is one JSON object.
         assert self.violations() == 0, self.simulator.stats()
 
+    def _logs(self) -> str:
+        """Return the end of what each daemon has said, for a test that fails."""
+        return "\n".join(daemon.output()[-4000:] for daemon in self.daemons)
+
     # Kafka.
 
     def produce(self, *values: bytes | None, partition: int = 0, **more: Any) -> None:  # noqa: ANN401
@@ -231,8 +235,8 @@ class Stage:
             try:
                 wait_until(f"{count} records in {topic}", enough)
             except AssertionError as late:
-                logs = "\n".join(daemon.output()[-4000:] for daemon in self.daemons)
-                raise AssertionError(f"{late}; there are {len(messages)}\n{logs}") from None
+                said = f"{late}; there are {len(messages)}"
+                raise AssertionError(f"{said}\n{self._logs()}") from None
         finally:
             consumer.close()
         return messages
@@ -261,8 +265,7 @@ class Stage:
         try:
             wait_until("the members are at Braze", equal, timeout_s)
         except AssertionError as late:
-            logs = "\n".join(daemon.output()[-4000:] for daemon in self.daemons)
-            raise AssertionError(f"{late}: {self.simulator.cohorts()}\n{logs}") from None
+            raise AssertionError(f"{late}: {self.simulator.cohorts()}\n{self._logs()}") from None
 
     def deliveries(self, since: int = 0) -> list[Change]:
         """Return every member change applied, in order: (cohort, member, True to add)."""
