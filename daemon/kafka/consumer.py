@@ -227,7 +227,11 @@ class KafkaConsumer(Asking):
         if owned := sorted(self._assigned):
             self._tell("on_revoke", owned)
             self._let_go(owned)
-        self._closing = True
+        if not self._closing:
+            self._closing = True
+            # A refused last commit has librdkafka ask for what was just given back. Its own close
+            # would pass that on when nobody answers any more, and hang for good (measured).
+            self._consumer.consume(1, 0)
         self._consumer.close()
         self._raise_failure()
 

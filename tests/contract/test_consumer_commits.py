@@ -149,14 +149,13 @@ def test_the_last_commit_is_made_inside_the_revocation(cluster: Cluster) -> None
     assert successor.values[at] == [b"c"]
 
 
-@pytest.mark.parametrize("code", [KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID])
-def test_a_last_commit_that_is_refused_leaves_the_offset_as_it_was(
-    mock: MockCluster, code: int
-) -> None:
-    cluster = Cluster(mock.bootstrap, "classic", mock)
-    topic, group = cluster.topic(), unique("group")
+def member_refused_as_it_leaves(
+    cluster: Cluster, topic: str, group: str, code: int
+) -> tuple[Member, list[CommitResult]]:
+    """Return a member that has committed 1 of 3, and where its last commit will be answered."""
+    mock = cluster.mock
+    assert mock is not None
     at = Partition(topic, 0)
-    cluster.produce(topic, [b"a", b"b", b"c"])
     member = cluster.member(topic, group=group)
     member.join(1)
     member.consumer.commit([Commit(at, 1, "open")])
@@ -168,6 +167,34 @@ def test_a_last_commit_that_is_refused_leaves_the_offset_as_it_was(
         results.extend(member.consumer.commit_now([Commit(at, 3, "clean") for at in partitions]))
 
     member.revoking = last_commit
+    return member, results
+
+
+@pytest.mark.parametrize("code", [KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID])
+def test_a_refused_last_commit_does_not_keep_a_member_from_leaving(
+    mock: MockCluster, code: int
+) -> None:
+    cluster = Cluster(mock.bootstrap, "classic", mock)
+    topic = cluster.topic()
+    cluster.produce(topic, [b"a", b"b", b"c"])
+    for _ in range(30):  # Every eighth or so would hang, and this process with it.
+        member, results = member_refused_as_it_leaves(cluster, topic, unique("group"), code)
+        member.consumer.close()
+
+        assert [result.error for result in results] == [KafkaError(code).name()]
+        cluster.members.remove(member)
+
+
+@pytest.mark.parametrize("code", [KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID])
+def test_a_last_commit_that_is_refused_leaves_the_offset_as_it_was(
+    mock: MockCluster, code: int
+) -> None:
+    cluster = Cluster(mock.bootstrap, "classic", mock)
+    topic, group = cluster.topic(), unique("group")
+    at = Partition(topic, 0)
+    cluster.produce(topic, [b"a", b"b", b"c"])
+
+    member, results = member_refused_as_it_leaves(cluster, topic, group, code)
     member.consumer.close()
     # It need not join, which would wait for the session of the one that was refused.
     successor = cluster.member(topic, group=group)
