@@ -7,6 +7,8 @@ memory. Upholds G3: one cohort, 1 to 1,000 ids, each once, at most 1 MiB.
 
 from __future__ import annotations
 
+from itertools import compress
+from operator import not_
 from typing import Any, Final
 
 import orjson
@@ -41,10 +43,10 @@ def encode_update(update: CohortUpdate) -> bytes:
 
 
 def _of_users(update: CohortUpdate) -> list[dict[str, Any]]:
-    added = [member for member, add in update.changes.items() if add]
+    added = list(compress(update.changes, update.changes.values()))
     entries: list[dict[str, Any]] = [{"user_ids": added}] if added else []
     if len(added) < len(update):
-        removed = [member for member, add in update.changes.items() if not add]
+        removed = list(compress(update.changes, map(not_, update.changes.values())))
         entries.append({"user_ids": removed, "should_remove": True})
     return entries
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import Iterable, Iterator, Mapping, ValuesView
 
 from daemon.core.model import Changes, Member
 
@@ -28,20 +28,9 @@ class Joined(Mapping[Member, bool]):
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
-    def items(self) -> ItemsView[Member, bool]:
-        """Return what a dict's `items` does, as quick to walk through."""
-        return _Items(self)
-
     def values(self) -> ValuesView[bool]:
         """Return what a dict's `values` does, as quick to walk through."""
         return _Values(self)
-
-
-class _Items(ItemsView[Member, bool]):
-    _mapping: Joined
-
-    def __iter__(self) -> Iterator[tuple[Member, bool]]:
-        return itertools.chain.from_iterable(part.items() for part in self._mapping.parts)
 
 
 class _Values(ValuesView[bool]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, compress, islice
+from itertools import compress, islice
 from operator import not_
 
 from daemon.core.model import Changes, CohortUpdate, Flush, Member, Merged
@@ -50,9 +50,13 @@ def _chunks(changes: Merged) -> Iterator[Changes]:
     if len(changes) <= MEMBERS_MAX:
         yield changes if isinstance(changes, dict) else dict(changes)
         return
-    removals = compress(changes.items(), map(not_, changes.values()))
-    items = chain(removals, compress(changes.items(), changes.values()))
-    while chunk := dict(islice(items, MEMBERS_MAX)):
+    # By keys alone: to make tables of pairs takes nearly twice the time (measured).
+    removed = compress(changes, map(not_, changes.values()))
+    added = compress(changes, changes.values())
+    while chunk := dict.fromkeys(islice(removed, MEMBERS_MAX), False):
+        chunk.update(dict.fromkeys(islice(added, MEMBERS_MAX - len(chunk)), True))
+        yield chunk
+    while chunk := dict.fromkeys(islice(added, MEMBERS_MAX), True):
         yield chunk
 
 
