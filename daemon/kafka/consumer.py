@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 # A client whose right to the group was refused for good is replaced this often.
 AGAIN_S = 5.0
 
+# What is taken of the client at the end, at most: what it has to say about the group and errors,
+# since nothing is assigned any more.
+_AT_THE_END = 1_000
+
 _Listed: TypeAlias = list[TopicPartition]
 
 
@@ -231,7 +235,7 @@ class KafkaConsumer(Asking):
             self._closing = True
             # A refused last commit has librdkafka ask for what was just given back. Its own close
             # would pass that on when nobody answers any more, and hang for good (measured).
-            self._consumer.consume(1, 0)
+            self._consumer.consume(_AT_THE_END, 0)
         self._consumer.close()
         self._raise_failure()
 
