@@ -81,7 +81,7 @@ class IntakeThread(threading.Thread):
     def _drain(self) -> None:
         """Go on until nothing more may start in time; what is left then is abandoned at once."""
         relay = self._intake.relay
-        self._log.info(event.DRAIN_STARTED, pending=relay.pending)
+        self._log.info(event.DRAIN_STARTED, pending=relay.changes)
         self._intake.draining = True
         leaving_s = LEAVE_S + self._intake.request_s
         while not self._intake.drained(self._turn(), self._deadline_s - leaving_s):
@@ -93,7 +93,7 @@ class IntakeThread(threading.Thread):
         if relay.idle:
             self._log.info(event.DRAIN_FINISHED)
         else:  # It can't be delivered before the deadline, and is left to the next owner.
-            self._log.warning(event.DRAIN_DEADLINE, pending=relay.pending)
+            self._log.warning(event.DRAIN_DEADLINE, pending=relay.changes)
 
     def _turn(self) -> int:
         begun_s = clocks.now_s()

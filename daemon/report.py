@@ -122,6 +122,7 @@ def status_body(board: Board, now_s: float, now_unix_s: float) -> dict[str, Json
         "membership": intake.membership,
         "draining": intake.draining or board.stopping,
         "pending": intake.pending,
+        "pending_weight": intake.pending_weight,
         "pending_limit": intake.pending_limit,
         "oldest_pending_age_s": intake.oldest_pending_age_s,
         "in_flight": delivery.in_flight,

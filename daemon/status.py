@@ -64,7 +64,8 @@ class IntakeView(msgspec.Struct, frozen=True):
 
     membership: Membership = "joining"
     partitions: tuple[PartitionView, ...] = ()
-    pending: int = 0
+    pending: int = 0  # Changes.
+    pending_weight: int = 0  # What they count against the limit, with each cohort's part (G9).
     pending_limit: int = 0
     oldest_pending_age_s: float | None = None
     saturated: bool = False

@@ -93,7 +93,8 @@ class IntakeWatch:
         view = IntakeView(
             membership=membership,
             partitions=rows,
-            pending=relay.pending,
+            pending=relay.changes,
+            pending_weight=relay.pending,
             pending_limit=self._rules.pending_max,
             oldest_pending_age_s=max(
                 (age_s for _, age_s in self.pending_of_cohorts.values()), default=None

@@ -14,6 +14,7 @@ from daemon.core.model import Changes, ChangeSet, Partition
 from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
+from daemon.core.window import LANE_COST
 from daemon.errors import CohortdError
 from daemon.intake.complaints import Complaints
 from daemon.intake.ownership import Standing
@@ -92,6 +93,18 @@ def test_a_window_that_is_not_overdue_is_nothing_to_worry_about() -> None:
     scene.look(100.0 + RULES.overdue_s + STUCK_AFTER_S - 1.0)
     with pytest.raises(CohortdError, match="nothing has moved"):
         scene.look(100.0 + RULES.overdue_s + LATE_S)
+
+
+def test_the_picture_counts_changes_and_says_what_they_weigh() -> None:
+    scene = Scene(end=3)
+    changes: dict[str, Changes] = {"vip": {"u1": True, "u2": True}, "new": {"u1": True}}
+    scene.relay.absorb(ChangeSet(P, 0, 3, changes, 3), 0.0)
+
+    view = scene.watch.turn(0.0, held_elsewhere=False)
+
+    assert view is not None
+    assert (view.pending, view.pending_weight) == (3, 3 + 2 * LANE_COST)
+    assert [row.pending for row in view.partitions] == [3]
 
 
 def test_while_the_sending_side_has_a_reason_it_is_patient() -> None:

@@ -108,6 +108,14 @@ def test_what_goes_on_a_second_is_what_counters_grew_by_until_a_restart(
     ]
 
 
+def test_it_counts_the_changes_that_wait_and_says_how_full_that_makes_the_memory(
+    chromium: Chromium, served: Served
+) -> None:
+    page = opened(chromium, served.port)
+
+    assert "1,211 changes, memory 12 % full" in page.text("#tiles")
+
+
 def test_paused_it_stands_still_and_goes_on_when_told_to(
     chromium: Chromium, served: Served
 ) -> None:

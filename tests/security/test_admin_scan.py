@@ -69,7 +69,16 @@ DISGUISES = (
 _HUNG_UP = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 _STATE = {
     *("version", "workspace", "config_hash", "group_id", "started_at", "live", "ready", "waits"),
-    *("membership", "draining", "pending", "pending_limit", "in_flight", "slots", "counters"),
+    *(
+        "membership",
+        "draining",
+        "pending",
+        "pending_weight",
+        "pending_limit",
+        "in_flight",
+        "slots",
+        "counters",
+    ),
 }
 BODY = '{"log": {"level": "debug"}, "cohort_id": "vip", "op": "remove"}'
 

@@ -24,6 +24,7 @@ INTAKE = IntakeView(
     "assigned",
     PARTITIONS,
     pending=1_211,
+    pending_weight=121_100,
     pending_limit=1_000_000,
     oldest_pending_age_s=75.0,
     consumed=90_000,

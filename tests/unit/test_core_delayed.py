@@ -46,7 +46,7 @@ def test_a_removal_waits_and_then_leaves() -> None:
     absorb(on, 0, ann=False)
 
     assert sealed(on, DELAY_S - 0.1) == {}
-    assert (len(on.delayed), on.pending) == (1, 1 + LANE_COST)
+    assert (len(on.delayed), on.pending, on.changes) == (1, 1 + LANE_COST, 1)
     assert sealed(on, DELAY_S) == {}  # Now it is in a window, which has its own age.
     assert len(on.delayed) == 0
     assert sealed(on, DELAY_S + 2.0) == {"ann": False}

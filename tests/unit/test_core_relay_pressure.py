@@ -26,14 +26,14 @@ def test_a_lane_weighs_6_members_waiting_and_in_flight() -> None:
     relay.absorb(run_of({"a": members(10), "b": members(1)}, partition=P0), 0.0)
     relay.absorb(run_of({"a": members(5, prefix="other")}, partition=P1), 0.0)
 
-    waiting = relay.pending
+    waiting = relay.pending, relay.changes
     flushes = seal_all(relay)
-    in_flight = relay.pending
+    in_flight = relay.pending, relay.changes
     for flush in flushes:
         relay.complete(accepted(flush), 1.0)
 
-    assert waiting == in_flight == 16 + 3 * 6
-    assert relay.pending == 0
+    assert waiting == in_flight == (16 + 3 * 6, 16)
+    assert (relay.pending, relay.changes) == (0, 0)
 
 
 def test_it_is_saturated_from_the_high_mark_until_half_of_it() -> None:

@@ -151,13 +151,14 @@ def test_there_is_a_summary_whatever_holds_whichever_side(reason: str | None, li
 
 def test_status_says_who_it_is_what_it_has_and_why_it_waits() -> None:
     cohort = CohortView("<b>", "two\nlines\x1b[0m", 4, last_answer="423 locked")
-    intake = replace(WORKING, pending=7, holds={"kafka": "broker\nb1 down"})
+    intake = replace(WORKING, pending=7, pending_weight=13, holds={"kafka": "broker\nb1 down"})
     made = board(intake, DeliveryView(3, 24, blocked={"locked": ""}, cohorts=(cohort,)))
 
     body = orjson.loads(orjson.dumps(status_body(made, NOW, UNIX)))
 
     assert (body["version"], body["config_hash"], body["workspace"]) == ("0.1.0", "3f9c", "acme")
     assert (body["pending"], body["in_flight"], body["limited_by"]) == (7, 3, "hold")
+    assert (body["pending_weight"], body["pending_limit"]) == (13, 9)
     assert body["uptime_s"] == 60
     assert body["partitions"][0]["topic"] == "t"
     assert [wait["reason"] for wait in body["waits"]] == ["kafka", "locked"]

@@ -36,6 +36,7 @@ def status(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
         "limited_by": "none",
         "waits": [],
         "pending": 5,
+        "pending_weight": 250_011,
         "pending_limit": 1_000_000,
         "oldest_pending_age_s": 3.0,
         "in_flight": 1,
@@ -86,6 +87,14 @@ def test_it_says_how_long_changes_take_now_and_nothing_where_none_came() -> None
 
     assert "latency 0.8 s, p99 2.4 s" in text_of(status(latency=spread))
     assert "latency -" in text_of(status(latency=None))
+
+
+def test_changes_are_counted_and_what_they_weigh_is_a_part_of_the_memory() -> None:
+    older = status()
+    del older["pending_weight"]
+
+    assert "pending 5 (25% of memory)" in text_of(status())
+    assert "pending 5 (0% of memory)" in text_of(older)
 
 
 def test_what_it_waits_for_stands_with_its_remedy() -> None:

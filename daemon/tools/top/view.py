@@ -92,7 +92,7 @@ def _numbers(status: Mapping[str, Any], rates: Rates, width: int) -> Text:
             ("limited by", str(status["limited_by"])),
         ],
         [
-            ("pending", f"{status['pending']:,} of {status['pending_limit']:,}"),
+            ("pending", f"{status['pending']:,} ({_memory(status)} of memory)"),
             ("oldest", "-" if oldest is None else duration(oldest)),
             ("behind", f"{status['records_left']:,}"),
             ("in flight", f"{status['in_flight']} of {status['slots']}"),
@@ -112,6 +112,11 @@ def _numbers(status: Mapping[str, Any], rates: Rates, width: int) -> Text:
         told.append("\n")
     bars = sparkline(rates.delivered, max(1, width - 11))
     return told.append(Text.assemble(("delivered ", "dim"), (bars, "cyan")))
+
+
+def _memory(status: Mapping[str, Any]) -> str:
+    weight = status.get("pending_weight", status["pending"])  # An older daemon does not say it.
+    return f"{weight / status['pending_limit']:.0%}"
 
 
 def _latency(spread: Mapping[str, Any] | None) -> str:
