@@ -10,7 +10,7 @@ from daemon import clocks
 from daemon.intake.complaints import Complaints
 from daemon.intake.handover import CONFIRM_S
 from daemon.intake.loop import LEAVE_S, Intake
-from daemon.intake.watch import IntakeWatch
+from daemon.intake.watch import IntakeWatch, count_changes
 from daemon.kafka.consumer import KafkaConsumer
 from daemon.logs import event, get_logger
 from daemon.status import Board
@@ -81,7 +81,7 @@ class IntakeThread(threading.Thread):
     def _drain(self) -> None:
         """Go on until nothing more may start in time; what is left then is abandoned at once."""
         relay = self._intake.relay
-        self._log.info(event.DRAIN_STARTED, pending=relay.changes)
+        self._log.info(event.DRAIN_STARTED, pending=count_changes(relay))
         self._intake.draining = True
         leaving_s = LEAVE_S + self._intake.request_s
         while not self._intake.drained(self._turn(), self._deadline_s - leaving_s):
@@ -93,7 +93,7 @@ class IntakeThread(threading.Thread):
         if relay.idle:
             self._log.info(event.DRAIN_FINISHED)
         else:  # It can't be delivered before the deadline, and is left to the next owner.
-            self._log.warning(event.DRAIN_DEADLINE, pending=relay.changes)
+            self._log.warning(event.DRAIN_DEADLINE, pending=count_changes(relay))
 
     def _turn(self) -> int:
         begun_s = clocks.now_s()

@@ -244,13 +244,6 @@ class Relay:
         return self._queue.load.total + self._flight_load.total + self.delayed.load.total
 
     @property
-    def changes(self) -> int:
-        """The same changes by number, which is what people count; adds up all cohorts."""
-        open_ = sum(window.members for window in self.waiting())
-        sealed = sum(len(flush.changes) for flush in self._flights.values())
-        return open_ + sealed + len(self.delayed)
-
-    @property
     def in_flight(self) -> Mapping[int, Flush]:
         """The flushes handed out and not complete, by id."""
         return self._flights

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from daemon.core.model import Lane, Partition
+from daemon.core.relay import Relay
 from daemon.core.tenure import Tenure
 from daemon.core.window import OpenLane
 from daemon.errors import CohortdError
@@ -36,6 +37,13 @@ class WatchRules(msgspec.Struct, frozen=True):
 
     pending_max: int
     overdue_s: float
+
+
+def count_changes(relay: Relay) -> int:
+    """Return how many changes wait and are in flight: what people count, and not their weight."""
+    waiting = sum(window.members for window in relay.waiting())
+    in_flight = sum(len(flush.changes) for flush in relay.in_flight.values())
+    return waiting + in_flight + len(relay.delayed)
 
 
 class IntakeWatch:
@@ -93,7 +101,7 @@ class IntakeWatch:
         view = IntakeView(
             membership=membership,
             partitions=rows,
-            pending=relay.changes,
+            pending=count_changes(relay),
             pending_weight=relay.pending,
             pending_limit=self._rules.pending_max,
             oldest_pending_age_s=max(

@@ -82,7 +82,7 @@ function showState(s) {
 function showNumbers(s) {
   const c = s.counters, answers = s.answer_time;
   const tiles = [
-    ["Oldest pending", s.pending ? span(s.oldest_pending_age_s) : "–", `${plural(s.pending, "change")}, memory ${Math.round(100 * s.pending_weight / s.pending_limit)} % full`],
+    ["Oldest pending", s.pending ? span(s.oldest_pending_age_s) : "–", `${plural(s.pending, "change")}, memory ${Math.round(100 * s.pending_weight / s.pending_limit)} %`],
     ["Requests on the wire", `${count(s.in_flight)} of ${count(s.slots)}`, s.cohorts_in_backoff ? `${plural(s.cohorts_in_backoff, "cohort")} backing off` : `${count(c.requests)} made, ${count(c.retries)} retried`],
     ["Braze answers in", answers ? span(answers.p50_s) : "–", answers ? `99 % within ${span(answers.p99_s)}` : "no request lately"],
     ["Last accepted", s.last_success_at ? ago(between(s.last_success_at, s.now)) : "never yet", `${plural(c.delivered_adds + c.delivered_removes, "change")} so far`],

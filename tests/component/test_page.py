@@ -113,7 +113,7 @@ def test_it_counts_the_changes_that_wait_and_says_how_full_that_makes_the_memory
 ) -> None:
     page = opened(chromium, served.port)
 
-    assert "1,211 changes, memory 12 % full" in page.text("#tiles")
+    assert "1,211 changes, memory 12 %" in page.text("#tiles")
 
 
 def test_paused_it_stands_still_and_goes_on_when_told_to(

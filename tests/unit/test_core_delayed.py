@@ -12,6 +12,7 @@ from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
 from daemon.core.window import LANE_COST
+from daemon.intake.watch import count_changes
 
 P = Partition("t", 0)
 DELAY_S = 10.0
@@ -46,7 +47,7 @@ def test_a_removal_waits_and_then_leaves() -> None:
     absorb(on, 0, ann=False)
 
     assert sealed(on, DELAY_S - 0.1) == {}
-    assert (len(on.delayed), on.pending, on.changes) == (1, 1 + LANE_COST, 1)
+    assert (len(on.delayed), on.pending, count_changes(on)) == (1, 1 + LANE_COST, 1)
     assert sealed(on, DELAY_S) == {}  # Now it is in a window, which has its own age.
     assert len(on.delayed) == 0
     assert sealed(on, DELAY_S + 2.0) == {"ann": False}

@@ -7,6 +7,7 @@ from daemon.core.queue import MEMBERS_MAX
 from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
+from daemon.intake.watch import count_changes
 from tests.support.builders import (
     P0,
     P1,
@@ -26,14 +27,14 @@ def test_a_lane_weighs_6_members_waiting_and_in_flight() -> None:
     relay.absorb(run_of({"a": members(10), "b": members(1)}, partition=P0), 0.0)
     relay.absorb(run_of({"a": members(5, prefix="other")}, partition=P1), 0.0)
 
-    waiting = relay.pending, relay.changes
+    waiting = relay.pending, count_changes(relay)
     flushes = seal_all(relay)
-    in_flight = relay.pending, relay.changes
+    in_flight = relay.pending, count_changes(relay)
     for flush in flushes:
         relay.complete(accepted(flush), 1.0)
 
     assert waiting == in_flight == (16 + 3 * 6, 16)
-    assert (relay.pending, relay.changes) == (0, 0)
+    assert (relay.pending, count_changes(relay)) == (0, 0)
 
 
 def test_it_is_saturated_from_the_high_mark_until_half_of_it() -> None:
