@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from daemon import clocks
+from daemon.core.lease import Lease
 from daemon.core.model import Partition
+from daemon.core.relay import Relay
+from daemon.core.relay_rules import RelayRules
 from daemon.core.takeover import Destination
 from daemon.core.tenure import Start
 from daemon.errors import CohortdError
@@ -36,7 +39,7 @@ class Scene:
             heard_topics=set(),
             surveys=SimpleNamespace(latest=None),
             committer=SimpleNamespace(accepted=0),
-            relay=SimpleNamespace(pending=0, idle=True),
+            relay=Relay(RelayRules(), Lease(1.0)),  # It has nothing, and is idle.
             request_s=1.0,
             draining=False,
             join=lambda: self.steps.append("join"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,19 +58,20 @@ def test_the_loop_turns_while_a_broker_is_silent_and_goes_on_when_it_speaks(
     daemon.wait_until_assigned(4)
     stage.produce(add("vip", "u1"))
     stage.wait_members(vip={"u1"})
-    longest_s = 0.0
+    turns_s = [0.0]
     silence.freeze()
     end_s = time.monotonic() + SILENT_S
 
     def over() -> bool:
-        nonlocal longest_s
-        longest_s = max(longest_s, _last_turn_s(daemon))
+        turns_s.append(_last_turn_s(daemon))
         return time.monotonic() > end_s
 
     wait_until("it was silent long enough", over, SILENT_S + 30)
     silence.thaw()
 
-    assert longest_s <= TURN_S_MAX
+    # Seen twice in a row: a process that the machine let stand still as a whole answers the first
+    # question before its loop has turned again.
+    assert max(map(min, pairwise(turns_s))) <= TURN_S_MAX
     stage.produce(add("vip", "u2"), partition=1)
     stage.wait_members(vip={"u1", "u2"}, timeout_s=120.0)  # It was fenced by then.
     assert daemon.terminate() == 0
