@@ -1,23 +1,127 @@
 """HTTP/1.1 over one wire: a request leaves in one piece, then its answer is read.
 
-h11 keeps the protocol; this carries its bytes. The layers of a general client cost a request more
-CPU than all else in it, and what a slot has is one connection and one request at a time.
+llhttp reads the answer, strictly (by httptools); this carries its bytes and decides which answer is
+ours. The layers of a general client cost a request more CPU than all else in it, and what a slot
+has is one connection and one request at a time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, TypeAlias
 
-import h11
+import httptools
 import httpx
+import msgspec
 
-from daemon.braze.wire import ANSWER_BYTES_MAX, Wire
+from daemon.braze.wire import Wire
 
-# What h11 repeats of a line that is no HTTP, as Python would write it: spelt so, an echo of our
-# own request is recognised by nobody who masks.
-_BYTES: Final = re.compile(r":? ?bytearray\(.*", re.DOTALL)
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+# What may stand in no line of a head: with it a value would be a second line.
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+_VERSION: Final = b"HTTP/1."  # llhttp reads RTSP's and ICE's answers as well.
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What came before the answer's body."""
+
+    status_code: int
+    reason: bytes
+    headers: Headers
+
+    @property
+    def body_length(self) -> int | None:
+        """Return how long the body is, by its own word."""
+        for name, value in self.headers:
+            if name.lower() == b"content-length":
+                return int(value)  # llhttp has checked it, and that there is one.
+        return None
+
+
+class Answer:
+    """What llhttp says of one answer. What comes behind it is of no answer to anything of ours."""
+
+    def __init__(self) -> None:
+        self.head: Head | None = None
+        self.whole = False
+        self.stays = False  # May the connection be used again?
+        self._reason = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._parts: list[bytes] = []
+        self._begun = b""
+        self._parser = httptools.HttpResponseParser(self)
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes, in any pieces. Raise httpx.RemoteProtocolError where they are not HTTP."""
+        if self.whole:
+            return
+        if len(self._begun) < len(_VERSION):
+            self._begun += data[: len(_VERSION)]
+            if not _VERSION.startswith(self._begun[: len(_VERSION)]):
+                raise httpx.RemoteProtocolError("the answer is not of HTTP/1")
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            raise httpx.RemoteProtocolError("the answer changes to another protocol") from None
+        except httptools.HttpParserError as error:
+            if not self.whole:  # Else it is about what comes behind.
+                raise httpx.RemoteProtocolError(f"the answer is not HTTP: {error}") from error
+
+    def end(self) -> None:
+        """The peer has said all. Raise httpx.RemoteProtocolError where more was announced."""
+        if self.head is None:
+            raise httpx.RemoteProtocolError("the connection was closed in the answer's head")
+        if not self.whole and self._is_framed(self.head):
+            raise httpx.RemoteProtocolError("the connection was closed in the answer's body")
+        self.whole = True
+
+    def take_body(self) -> bytes:
+        """Return what has come of the body since the last call."""
+        body = b"".join(self._parts)
+        self._parts.clear()
+        return body
+
+    @staticmethod
+    def _is_framed(head: Head) -> bool:
+        framed = {b"content-length", b"transfer-encoding"}
+        return any(name.lower() in framed for name, _ in head.headers)
+
+    # What llhttp calls; an informational answer is none, and is forgotten.
+
+    def on_message_begin(self) -> None:
+        """Begin anew, behind an informational answer too."""
+        if not self.whole:
+            self._reason = b""
+            self._headers = []
+
+    def on_status(self, reason: bytes) -> None:
+        """Keep a piece of the reason."""
+        if not self.whole:
+            self._reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header."""
+        if not self.whole:
+            self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Know the head."""
+        status = self._parser.get_status_code()
+        if not self.whole and status >= 200:  # noqa: PLR2004
+            self.head = Head(status, self._reason, self._headers)
+            self.stays = self._parser.should_keep_alive()
+
+    def on_body(self, part: bytes) -> None:
+        """Keep a piece of the body."""
+        if not self.whole:
+            self._parts.append(part)
+
+    def on_message_complete(self) -> None:
+        """Know that this was all."""
+        self.whole = self.head is not None
 
 
 class Http1:
@@ -25,57 +129,44 @@ class Http1:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=ANSWER_BYTES_MAX)
+        self._answer = Answer()
 
-    async def ask(
-        self,
-        method: str,
-        target: bytes,
-        headers: list[tuple[bytes, bytes]],
-        content: bytes = b"",
-    ) -> h11.Response:
-        """Send a request and return the answer's head, in httpx's words where there is none."""
-        send = self._h11.send
-        head = send(h11.Request(method=method, target=target, headers=headers))
-        assert head is not None
-        if content:
-            send(h11.Data(data=content))  # It is as long as its head says, and goes as it is.
-        send(h11.EndOfMessage())
-        self.wire.send(head + content)
-        while True:
-            event = await self._next_event()
-            if isinstance(event, h11.Response):
-                return event
+    async def ask(self, method: str, target: bytes, headers: Headers, content: bytes = b"") -> Head:
+        """Send a request and return the answer's head, in httpx's words where there is none.
+
+        `content` is as long as the headers say, and goes as it is.
+        """
+        self._answer = answer = Answer()
+        self.wire.send(_head_of(method, target, headers) + content)
+        while answer.head is None:
+            await self._read(answer)
+        return answer.head
 
     async def body(self) -> AsyncIterator[bytes]:
         """Yield the answer's body as it comes, neither decoded nor decompressed."""
-        while isinstance(event := await self._next_event(), h11.Data):
-            yield bytes(event.data)
+        answer = self._answer
+        while True:
+            if part := answer.take_body():
+                yield part
+            if answer.whole:
+                return
+            await self._read(answer)
 
     def next_cycle(self) -> bool:
-        """Be ready for another request. False where the answer is not whole, or was the last."""
-        if self._h11.our_state is not h11.DONE or self._h11.their_state is not h11.DONE:
-            return False
-        self._h11.start_next_cycle()
-        return True
+        """Tell whether another request may follow: the answer is whole, and was not the last."""
+        return self._answer.whole and self._answer.stays
 
-    async def _next_event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
-        while True:
-            try:
-                event = self._h11.next_event()
-            except h11.RemoteProtocolError as error:
-                raise httpx.RemoteProtocolError(_BYTES.sub("", str(error))) from error
-            if event is not h11.NEED_DATA:
-                return event
-            data = await self.wire.receive()
-            if not data and self._h11.their_state is h11.SEND_RESPONSE:
-                raise httpx.RemoteProtocolError("the connection was closed in the answer's head")
-            self._h11.receive_data(data)
+    async def _read(self, answer: Answer) -> None:
+        if data := await self.wire.receive():
+            answer.feed(data)
+        else:
+            answer.end()
 
 
-def body_length(head: h11.Response) -> int | None:
-    """Return how long its head says the answer's body is."""
-    for name, value in head.headers:
-        if name == b"content-length":
-            return int(value)  # h11 has checked it.
-    return None
+def _head_of(method: str, target: bytes, headers: Headers) -> bytes:
+    """Return a request's head. Raise httpx.LocalProtocolError where a line would become two."""
+    lines = [b"%b %b HTTP/1.1" % (method.encode("ascii"), target)]
+    lines += [b"%b: %b" % header for header in headers]
+    if any(map(_CONTROL.search, lines)):
+        raise httpx.LocalProtocolError("a control character in the request's head")
+    return b"\r\n".join([*lines, b"", b""])

@@ -12,10 +12,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-import h11
 import httpx
 
-from daemon.braze.http1 import Http1, body_length
+from daemon.braze.http1 import Head, Http1
 from daemon.braze.route import Route
 from daemon.braze.wire import Attempt, WireBackend
 
@@ -74,13 +73,13 @@ class SlotTransport(httpx.AsyncBaseTransport):
         if wire is not None:
             wire.abort()
 
-    def rest(self, head: h11.Response) -> None:
+    def rest(self, head: Head) -> None:
         """Keep the connection if its answer was whole, and nothing is left over on it."""
         connection = self._connection
         if connection is None or not connection.next_cycle():
             self.drop()
             return
-        connection.wire.rest(body_length(head))
+        connection.wire.rest(head.body_length)
         self._kept_until_s = self._clock() + KEEPALIVE_S
 
     def _is_usable(self) -> bool:
@@ -112,7 +111,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
 class _Body(httpx.AsyncByteStream):
     """The raw bytes of an answer's body, never decompressed: a bomb stays as small as it came."""
 
-    def __init__(self, transport: SlotTransport, connection: Http1, head: h11.Response) -> None:
+    def __init__(self, transport: SlotTransport, connection: Http1, head: Head) -> None:
         self._transport = transport
         self._connection = connection
         self._head = head

@@ -30,15 +30,15 @@ MODULES = sorted((ROOT / "daemon").rglob("*.py"))
 CLIENTS = {
     "daemon/registry/client.py": {"httpx.Client"},
     "daemon/tools/top/status.py": {"httpx.Client"},
-    "daemon/braze/http1.py": {"h11.Connection"},
+    "daemon/braze/http1.py": {"httptools.HttpResponseParser"},
     "daemon/tools/simulator/connection.py": {"h11.Connection"},  # A server.
     "daemon/tools/demo/status_page.py": {"http.client.HTTPConnection"},  # 127.0.0.1 only.
 }
 _CLIENT = re.compile(
     r"httpx\.(Client|AsyncClient|get|post|put|patch|delete|head|options|request|stream|"
     r"HTTPTransport|AsyncHTTPTransport)"
-    r"|httpcore\.\w+|h11\.Connection|http\.client\.HTTPS?Connection|urllib\.request\.\w+|urlopen"
-    r"|requests\.\w+|aiohttp\.\w+|urllib3\.\w+|websockets?\.\w+"
+    r"|httpcore\.\w+|h11\.Connection|httptools\.\w+Parser|http\.client\.HTTPS?Connection"
+    r"|urllib\.request\.\w+|urlopen|requests\.\w+|aiohttp\.\w+|urllib3\.\w+|websockets?\.\w+"
 )
 _UNVERIFIED = re.compile(
     r"CERT_NONE|CERT_OPTIONAL|_create_unverified_context|check_hostname\s*=|verify\s*=\s*False"
