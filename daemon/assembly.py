@@ -36,6 +36,7 @@ from daemon.intake.letters import Letters
 from daemon.intake.loop import Intake, IntakeRules
 from daemon.intake.ports import Ports
 from daemon.intake.starts import FirstStart, Starts
+from daemon.intake.ticks import tick_of
 from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.kafka.consumer import KafkaConsumer
 from daemon.kafka.login import PASSWORD, USER, Login
@@ -259,12 +260,14 @@ def _consumer(settings: Settings) -> KafkaConsumer:
 
 
 def _intake(settings: Settings, ports: Ports, starts: Starts, schemas: Schemas | None) -> Intake:
-    relay = Relay(relay_rules(settings), Lease(settings.lease_s or 0.0))
+    gathering = relay_rules(settings)
+    relay = Relay(gathering, Lease(settings.lease_s or 0.0))
     topic = settings.dead_letter.topic
     properties = client_properties(settings, "producer")
     outbox = Outbox(properties, topic, login=_login(settings)) if topic else None
     letters = Letters(outbox, DeadLetters(), relay, ports.metrics)
     rules = IntakeRules(
+        tick_s=tick_of(gathering.windows.shortest_age_s),
         request_s=settings.delivery.request_timeout,
         max_reject_ratio=settings.dead_letter.max_ratio,
     )

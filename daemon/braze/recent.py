@@ -9,6 +9,7 @@ from daemon.status import Spread
 
 RECENT_S = 10.0  # Longer than a page's pause between two looks, so that it misses nothing.
 KEPT_MAX = 1_000  # Of more, the newest are kept.
+DRAWN_EVERY_S = 2.0  # To put them in order costs more than all else of a picture.
 
 
 class Recent:
@@ -16,13 +17,23 @@ class Recent:
 
     def __init__(self) -> None:
         self._kept: deque[tuple[float, float]] = deque(maxlen=KEPT_MAX)
+        self._spread: Spread | None = None
+        self._drawn_s = -math.inf
 
     def add(self, seconds: float, now_s: float) -> None:
         """Take in how long one thing took; clocks that differ give 0."""
         self._kept.append((now_s, max(0.0, seconds)))
 
     def spread(self, now_s: float) -> Spread | None:
-        """Return the spread of what was measured lately; None where nothing was."""
+        """Return the spread of what was measured lately; None where nothing was.
+
+        It is up to DRAWN_EVERY_S old.
+        """
+        if now_s - self._drawn_s >= DRAWN_EVERY_S:
+            self._spread, self._drawn_s = self._draw(now_s), now_s
+        return self._spread
+
+    def _draw(self, now_s: float) -> Spread | None:
         kept = self._kept
         while kept and now_s - kept[0][0] > RECENT_S:
             kept.popleft()

@@ -31,9 +31,10 @@ class WindowRules:
     max_changes: int = 1_000
     max_age_overrides: Mapping[str, float] = field(default_factory=dict)
 
-    def max_age_of(self, cohort: str) -> float:
-        """Return how old a window of this cohort may become, in seconds."""
-        return self.max_age_overrides.get(cohort, self.max_age_s)
+    @property
+    def shortest_age_s(self) -> float:
+        """How old the windows may become of those who wish it shortest, in seconds."""
+        return min((self.max_age_s, *self.max_age_overrides.values()))
 
 
 class Origin(Protocol):
@@ -83,6 +84,8 @@ class WindowQueue:
         if window is None:
             window = group[cohort] = Window(cohort, now_s)
             return window
+        if not self._behind and window.members < MEMBERS_MAX:  # As nearly always.
+            return window
         if cohort in self._behind:
             line = self._behind[cohort]
             if whole is not None:
@@ -118,8 +121,13 @@ class WindowQueue:
 
     def add(self, window: Window, lane: OpenLane, changes: Changes) -> int:
         """Merge newer changes into a lane and return by how many members it grew."""
-        grown = window.add(lane, changes)
+        grown = self.grow(window, lane, changes)
         self.load.add(lane.partition, grown)
+        return grown
+
+    def grow(self, window: Window, lane: OpenLane, changes: Changes) -> int:
+        """Do what `add` does, but for the load: who adds much adds to that once."""
+        grown = window.add(lane, changes)
         if window.members >= self._rules.max_changes:
             self._note_large(window)
         return grown
@@ -170,7 +178,7 @@ class WindowQueue:
         """
         lanes = window.take(partitions)
         for lane in lanes:
-            self.load.add(lane.partition, -cost_of([lane]))
+            self.load.add(lane.partition, -cost_of(lane))
         if window.lanes:
             window.opened_at_s = window.turn_since_s = now_s
             self._group(window.cohort).move_to_end(window.cohort)
@@ -240,7 +248,9 @@ class WindowQueue:
             self._large[cohort] = window
 
     def _group(self, cohort: str) -> OrderedDict[str, Window]:
-        age_s = self._rules.max_age_of(cohort)
+        overrides, age_s = self._rules.max_age_overrides, self._rules.max_age_s
+        if overrides:
+            age_s = overrides.get(cohort, age_s)
         group = self._heads.get(age_s)
         if group is None:
             group = self._heads[age_s] = OrderedDict()

@@ -82,26 +82,28 @@ class Relay:
 
         False, and nothing happens, for a partition we do not own.
         """
-        tenure = self._tenures.get(run.partition)
+        partition, queue = run.partition, self._queue
+        tenure = self._tenures.get(partition)
         if tenure is None:
             return False
         assert run.first_offset >= tenure.position, (run.first_offset, tenure.position)
         self._names.update(run.names)
         grown, opened_at_s = 0, min(now_s, since_s)
-        whole = run.partition if tenure.barrier_to is not None else None
+        whole = partition if tenure.barrier_to is not None else None
         kept = Kept(run.changes)
         if self._rules.removal_delay_s:
-            kept = self.delayed.keep(run, tenure.ledger, self._queue, now_s)
+            kept = self.delayed.keep(run, tenure.ledger, queue, now_s)
         for cohort, changes in kept.at_once.items():
-            window = self._queue.gather(cohort, opened_at_s, whole)
-            lane = window.lanes.get(run.partition)
+            window = queue.gather(cohort, opened_at_s, whole)
+            lane = window.lanes.get(partition)
             if lane is None:
                 ticket = tenure.ledger.hold(run.first_offset, run.leader_epoch)
-                lane = self._queue.open_lane(window, run, ticket, opened_at_s)
+                lane = queue.open_lane(window, run, ticket, opened_at_s)
             lane.top = run.next_offset
-            grown += self._queue.add(window, lane, changes)
+            grown += queue.grow(window, lane, changes)
             for batch, ticket in kept.ended.get(cohort, ()):
                 batch.hand_over(lane, tenure.ledger, [ticket])
+        queue.load.add(partition, grown)
         self.tally.superseded += run.count - grown - kept.waiting_more
         tenure.advance(run.next_offset, run.leader_epoch)
         self._weigh()
@@ -188,7 +190,7 @@ class Relay:
         self._flights[flush.id] = flush
         self._flight_of[cohort] = flush.id
         for lane in lanes:
-            self._flight_load.add(lane.partition, cost_of([lane]))
+            self._flight_load.add(lane.partition, cost_of(lane))
         self._weigh()
         return flush
 
@@ -198,7 +200,7 @@ class Relay:
         del self._flight_of[flush.cohort]
         self._settling.add(flush.cohort, outcome.listed, now_s)
         for lane in flush.lanes:
-            self._flight_load.add(lane.partition, -cost_of([lane]))
+            self._flight_load.add(lane.partition, -cost_of(lane))
             tenure = self._tenures.get(lane.partition)
             if tenure is None:
                 continue
@@ -232,8 +234,7 @@ class Relay:
         """Renew the lease with a commit the broker took, and let what it covers leave."""
         for intent in intents:
             self.lease.renew(sent_at_s)
-            tenure = self._tenures.get(intent.partition)
-            if tenure is not None:
+            if tenure := self._tenures.get(intent.partition):
                 tenure.acknowledge(intent.mark.sent_to)
 
     # Back-pressure.
@@ -285,9 +286,8 @@ class Relay:
         return barred[0]
 
     def _weigh(self) -> None:
-        self._pressure.update(
-            (self._queue.load, self.delayed.load), self._flight_load, self._tenures
-        )
+        waiting = (self._queue.load, self.delayed.load)
+        self._pressure.update(waiting, self._flight_load, self._tenures)
 
     def waiting(self) -> Iterable[Window]:
         """Yield the open windows, for those who show them."""

@@ -13,9 +13,9 @@ from daemon.core.model import Changes, Lane, Member, Merged, Partition
 LANE_COST = 6
 
 
-def cost_of(lanes: Sequence[Lane]) -> int:
-    """Return what sealed lanes weigh against the limit on pending changes."""
-    return sum(len(lane.changes) for lane in lanes) + LANE_COST * len(lanes)
+def cost_of(lane: Lane) -> int:
+    """Return what a sealed lane weighs against the limit on pending changes."""
+    return len(lane.changes) + LANE_COST
 
 
 class OpenLane:

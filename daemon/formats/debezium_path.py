@@ -11,13 +11,7 @@ from daemon.core.model import Member
 from daemon.formats.changes import DoubtError, Ignored
 from daemon.formats.debezium_shape import FastRows, certain
 from daemon.formats.decode import DOUBTS, Gathered, pieces
-from daemon.formats.json_limits import (
-    OPENINGS_MAX,
-    RECORD_BYTES_MAX,
-    SHALLOW_BYTES_MAX,
-    are_surely_within,
-    count_openings,
-)
+from daemon.formats.json_limits import are_surely_within, vouch_limits
 from daemon.formats.selection import Selection
 from daemon.formats.values import UNAVAILABLE, Getter, Source
 from daemon.kafka.records import Record, Run
@@ -106,19 +100,11 @@ class RowPath:
         """Take what is left of a piece's values out of its wrapping, all of one schema."""
         wrapping = self._rows.wrappings.find(values[0])
         if wrapping is None:
-            return left if are_surely_within(values) else (_checked(each, each) for each in left)
+            within = are_surely_within(values)
+            return left if within else (vouch_limits(each, each) for each in left)
         if not wrapping.is_plain:
             raise DoubtError
-        return (_checked(value, wrapping.payload_of(value)) for value in left)
-
-
-def _checked(value: bytes, envelope: bytes | None) -> bytes:
-    """Return the envelope in a value; raise a doubt where there is none, or beyond the limits."""
-    if envelope is None or len(value) > RECORD_BYTES_MAX:
-        raise DoubtError
-    if len(envelope) > SHALLOW_BYTES_MAX and count_openings(envelope) > OPENINGS_MAX:
-        raise DoubtError
-    return envelope
+        return (vouch_limits(wrapping.payload_of(value), value) for value in left)
 
 
 def _place_of(number: int, records: Sequence[Record]) -> int:

@@ -10,8 +10,8 @@ holds them to it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from operator import length_hint
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
@@ -28,14 +28,7 @@ from daemon.formats.changes import (
     check_name,
     check_text,
 )
-from daemon.formats.json_limits import (
-    OPENINGS_MAX,
-    RECORD_BYTES_MAX,
-    SHALLOW_BYTES_MAX,
-    count_openings,
-)
-from daemon.formats.native import Event
-from daemon.formats.selection import ALL, Begin, Selection, Unselected
+from daemon.formats.selection import ALL, Selection, Unselected
 from daemon.formats.values import UNAVAILABLE
 from daemon.kafka.records import Record, Reject, Run
 
@@ -208,71 +201,41 @@ def vouch(gathered: Gathered) -> None:
 
     Once a member that is left, not once an event, and mostly at the speed of C.
     """
-    if UNAVAILABLE in (*gathered.changes, *gathered.names.values()):
+    groups, names = gathered.changes, gathered.names
+    if UNAVAILABLE in names.values():
         raise DoubtError
-    for cohort, members in gathered.changes.items():
+    for name in names.values():
+        check_name(name)
+    members = list(chain.from_iterable(groups.values()))
+    if _are_plain(members, ID_BYTES_MAX) and _are_plain(groups, COHORT_BYTES_MAX):
+        return
+    if UNAVAILABLE in groups:
+        raise DoubtError
+    for cohort, of_cohort in groups.items():
         if not check_text(cohort, "cohort_id", COHORT_BYTES_MAX):
             raise DoubtError
-        _vouch_members(members)
-    for name in gathered.names.values():
-        check_name(name)
+        if not _are_plain(of_cohort, ID_BYTES_MAX):
+            _vouch_members(of_cohort)
+
+
+def _are_plain(ids: Collection[Member], bytes_max: int) -> bool:
+    """Tell whether these are texts that are ids beyond doubt. Where not, each is to be looked at.
+
+    At a steady pace a run has few members of each of its many cohorts: all are judged together.
+    """
+    try:
+        joined = "".join(ids)  # type: ignore[arg-type]  # A tuple raises.
+    except TypeError:
+        return False
+    if "\0" in joined or UNAVAILABLE in joined:
+        return False
+    lengths = set(map(len, ids))
+    return not lengths or (min(lengths) > 0 and max(lengths) * 4 <= bytes_max)
 
 
 def _vouch_members(members: Changes) -> None:
-    try:
-        joined = "".join(members)  # type: ignore[arg-type]  # A tuple raises, below.
-    except TypeError:
-        for member in members:
-            check_member(member)
-            if UNAVAILABLE in (member, *member):
-                raise DoubtError from None
-        return
-    if "\0" in joined or "" in members or UNAVAILABLE in members:
-        raise DoubtError
-    if max(map(len, members)) * 4 > ID_BYTES_MAX:
-        for member in members:
-            check_member(member)
-
-
-class NativePath(msgspec.Struct, frozen=True):
-    """The fast path of native events."""
-
-    decode: Callable[[bytes], Event]
-    identify: Callable[[Event], Member]  # For events without an external id in first place.
-    external_first: bool
-
-    def take(self, run: Run, at: int, into: Gathered, selection: Selection) -> int:
-        """See `FastPath`: each event is one change, so the records count."""
-        taken = 0
-        for records in pieces(run, at):
-            left = iter(records)
-            try:
-                self._group(left, into, selection.begin)
-                taken += len(records)
-            except DOUBTS:
-                taken += len(records) - length_hint(left) - 1
-                break
-        into.count += taken
-        return taken
-
-    def _group(self, records: Iterator[Record], into: Gathered, begin: Begin) -> None:
-        """Raise one of `DOUBTS` at a record that is not complete and well-formed."""
-        changes, names = into.changes, into.names
-        decode, identify, external_first = self.decode, self.identify, self.external_first
-        for record in records:
-            value = record.value()
-            if value is None:
-                raise DoubtError
-            if len(value) > SHALLOW_BYTES_MAX and (
-                len(value) > RECORD_BYTES_MAX or count_openings(value) > OPENINGS_MAX
-            ):
-                raise DoubtError
-            event = decode(value)
-            member = (external_first and event.external_id) or identify(event)
-            try:
-                changes[event.cohort_id][member] = event.op == "add"
-            except KeyError:  # The cohort's first change in this run.
-                changes[event.cohort_id] = begin(event.cohort_id)
-                changes[event.cohort_id][member] = event.op == "add"
-            if event.cohort_name:
-                names[event.cohort_id] = event.cohort_name
+    for member in members:
+        check_member(member)
+        parts = (member,) if isinstance(member, str) else member
+        if UNAVAILABLE in parts:
+            raise DoubtError

@@ -17,9 +17,10 @@ from daemon.formats.codec import TEXT, Codec, JsonCodec
 from daemon.formats.debezium import DebeziumReader, EveryReader
 from daemon.formats.debezium_path import RowPath
 from daemon.formats.debezium_shape import compile_rows
-from daemon.formats.decode import Decoder, NativePath
+from daemon.formats.decode import Decoder
 from daemon.formats.mapping import RowMapping
 from daemon.formats.native import Event, NativeReader, other_identifier
+from daemon.formats.native_path import NativePath
 from daemon.formats.rows import RowsReader
 from daemon.formats.selection import CohortBound, Selection
 from daemon.formats.upsert import UpsertReader

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from daemon.formats.changes import RejectError
+from daemon.formats.changes import DoubtError, RejectError
 from daemon.kafka.records import Reason
 
 RECORD_BYTES_MAX: Final = 1024 * 1024
@@ -49,6 +49,15 @@ def are_surely_within(texts: Sequence[bytes]) -> bool:
         if len(joined) > RECORD_BYTES_MAX or count_openings(joined) > OPENINGS_MAX:
             return False
     return True
+
+
+def vouch_limits(text: bytes | None, value: bytes | None) -> bytes:
+    """Return the text in a value; raise `DoubtError` where there is none, or beyond the limits."""
+    if text is None or value is None or len(value) > RECORD_BYTES_MAX:
+        raise DoubtError
+    if len(text) > SHALLOW_BYTES_MAX and count_openings(text) > OPENINGS_MAX:
+        raise DoubtError
+    return text
 
 
 def check_size(text: bytes, place: str = "the value") -> None:

@@ -28,7 +28,7 @@ from daemon.intake.schema_holds import SchemaHolds
 from daemon.intake.session import GroupSession
 from daemon.intake.standstill import Standstill
 from daemon.intake.starts import Starts
-from daemon.intake.ticks import Ticks
+from daemon.intake.ticks import TICK_S, Ticks
 from daemon.kafka.records import EndOfPartition, PartitionFault, Reject, Run
 from daemon.logs import FoldedLog, event, get_logger
 
@@ -46,7 +46,7 @@ class IntakeRules(msgspec.Struct, frozen=True):
     # 10,000, 4,000, 2,000 and 1,000 the middle ones cost least for flat and hot logs (measured on a
     # busy machine); this lies between them.
     poll_max: int = 2_500
-    tick_s: float = 0.05
+    tick_s: float = TICK_S
     request_s: float = 10.0
     max_reject_ratio: float = 0.5
 

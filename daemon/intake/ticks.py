@@ -10,6 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+# A turn costs about as much for a few records of each cohort as for many, so the fewer the better.
+TICK_S = 0.1
+
+# A window that lives only a few ticks would leave late by a good part of its age.
+_TICKS_A_WINDOW = 10
+_SHORTEST_TICK_S = 0.05
+
+
+def tick_of(shortest_age_s: float) -> float:
+    """Return the tick, in seconds, where no window lives shorter than that."""
+    return TICK_S if shortest_age_s >= _TICKS_A_WINDOW * TICK_S else _SHORTEST_TICK_S
+
 
 class Ticks:
     """Tells how long to poll, and how old what a poll brought may be."""

@@ -15,7 +15,7 @@ from daemon.metrics.instruments import Instruments
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from prometheus_client import CollectorRegistry, Gauge
+    from prometheus_client import CollectorRegistry, Counter, Gauge
 
     from daemon.core.model import Partition
     from daemon.metrics.labels import CohortLabels
@@ -71,6 +71,11 @@ class Metrics(Instruments):
         self._published: dict[Gauge, set[tuple[str, ...]]] = {}
         self._blocked: dict[str, frozenset[str]] = {}
         self._rules: set[str] = set()
+        # Those that are counted in with each request, lane or run: to find them by their labels
+        # costs several times what counting does.
+        self._consumed: dict[Partition, Counter] = {}
+        self._requests: dict[tuple[str, str], Counter] = {}
+        self._latencies = {each: self.delivery_latency.labels(each) for each in labels.PHASES}
         for label in (*sorted(cohorts.named), labels.OTHER):
             for op in labels.OPS:
                 self.changes_delivered.labels(label, op)
@@ -91,8 +96,12 @@ class Metrics(Instruments):
 
     def consumed(self, partition: Partition, records: int) -> None:
         """Count the records of one run."""
-        number = str(partition.number) if self._partition_labels else ""
-        self.events_consumed.labels(partition.topic, number).inc(records)
+        counter = self._consumed.get(partition)
+        if counter is None:
+            number = str(partition.number) if self._partition_labels else ""
+            counter = self.events_consumed.labels(partition.topic, number)
+            self._consumed[partition] = counter
+        counter.inc(records)
 
     def rejected(self, topic: str, reason: str, count: int = 1) -> None:
         """Count records that can't be used."""
@@ -155,6 +164,7 @@ class Metrics(Instruments):
         if not self._partition_labels:
             return
         key = (partition.topic, str(partition.number))
+        self._consumed.pop(partition, None)
         self.events_consumed.remove(*key)
         for gauge in (
             self.consumer_lag,
@@ -195,7 +205,12 @@ class Metrics(Instruments):
     def request(self, endpoint: str, status: int | str, seconds: float) -> None:
         """Count one attempt: its status, or the reason why there is none."""
         assert endpoint in labels.ENDPOINTS, endpoint
-        self.braze_requests.labels(endpoint, labels.status_label(status)).inc()
+        label = labels.status_label(status)
+        counter = self._requests.get((endpoint, label))
+        if counter is None:
+            counter = self.braze_requests.labels(endpoint, label)
+            self._requests[endpoint, label] = counter
+        counter.inc()
         self.braze_request_duration.observe(seconds)
 
     def delivered(self, cohort: str, adds: int, removes: int) -> None:
@@ -208,8 +223,7 @@ class Metrics(Instruments):
 
     def latency(self, phase: str, seconds: float) -> None:
         """Count one lane's way from event time to acceptance; clocks that differ give 0."""
-        assert phase in labels.PHASES, phase
-        self.delivery_latency.labels(phase).observe(max(0.0, seconds))
+        self._latencies[phase].observe(max(0.0, seconds))
 
     def retried(self, reason: str) -> None:
         """Count an attempt that has to be made again."""

@@ -20,6 +20,7 @@ from daemon.intake.letters import Letters
 from daemon.intake.loop import Intake, IntakeRules
 from daemon.intake.ports import Ports
 from daemon.intake.starts import FirstStart, Starts
+from daemon.intake.ticks import tick_of
 from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.metrics import Metrics
 from tests.simulation import consumer, decoding, names, scenario, wire
@@ -153,10 +154,11 @@ def build(around: Surroundings, owner: Owner) -> Parts:
     letters = Letters(Outbox(around.mailbox, owner, maker), maker, relay, metrics)
     first = FirstStart(world.plan.start)
     starts = Starts(client, Destination(scenario.FINGERPRINT, scenario.SETTLE_S), first)
-    rules = IntakeRules(world.plan.limits.poll_max, request_s=scenario.REQUEST_S)
+    limits = world.plan.limits
+    tick_s = tick_of(limits.window_age_s)
+    rules = IntakeRules(limits.poll_max, tick_s, scenario.REQUEST_S)
     decoder = decoding.decoder(world, librarian.library, roster)
     intake = Intake(rules, ports, relay, letters, starts, lambda _topic: decoder)
-    limits = world.plan.limits
     overdue_s = limits.window_age_s + scenario.SETTLE_S + scenario.REQUEST_S
     watch_rules = WatchRules(limits.pending_max, overdue_s)
     watch = IntakeWatch(intake, ports, lambda: scenario.UNIX_0_S + world.now, watch_rules)

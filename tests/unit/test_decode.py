@@ -11,6 +11,7 @@ from daemon.core.model import Alias, Device
 from daemon.formats.decode import Decoder
 from daemon.formats.decoders import compile_input
 from daemon.formats.selection import CohortBound
+from daemon.formats.values import UNAVAILABLE
 from daemon.kafka.records import Reason
 from tests.support.corpus import FakeRecord, run_of, run_of_records
 
@@ -313,3 +314,33 @@ def test_a_cohort_too_many_is_a_reject_and_those_known_go_on(*, slowly: bool) ->
         assert decoded.change_set.changes == {"a": {"u": True}, "b": {"u": True}}
         assert [each.reason for each in decoded.rejects] == [Reason.TOO_MANY_COHORTS]
         assert decoded.ignored == {"cohort_not_selected": 1}
+
+
+def test_a_placeholder_is_an_id_to_a_native_event_whole_or_in_two_halves() -> None:
+    half = len(UNAVAILABLE) // 2
+    ids = [UNAVAILABLE[:half], UNAVAILABLE[half:], UNAVAILABLE]
+
+    decoded = native().decode(run_of(*({**GOOD, "external_id": each} for each in ids)))
+
+    assert decoded.rejects == ()
+    assert decoded.change_set.changes == {"vip": dict.fromkeys(ids, True)}
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ("a\0b", Reason.INVALID_VALUE),
+        ("", Reason.MISSING_IDENTITY),
+        ("x" * 513, Reason.ID_TOO_LONG),
+    ],
+)
+@pytest.mark.parametrize("other", ["external_id", "device_id"])
+def test_one_bad_id_among_many_cohorts_is_one_reject(bad: str, reason: Reason, other: str) -> None:
+    good = [{"cohort_id": f"c{at}", "op": "add", other: f"u{at}"} for at in range(40)]
+    run = run_of(*good[:20], {**GOOD, "external_id": bad}, *good[20:])
+
+    decoded = native().decode(run)
+
+    assert [(each.reason, each.offset) for each in decoded.rejects] == [(reason, 120)]
+    assert decoded.change_set.count == 40
+    assert "vip" not in decoded.change_set.changes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.intake.ticks import Ticks
+from daemon.intake.ticks import Ticks, tick_of
 
 TICK_S = 0.25
 
@@ -47,3 +47,12 @@ def test_after_a_long_turn_it_counts_as_a_tick_old() -> None:
 
 def test_the_first_poll_has_none_before_it() -> None:
     assert Ticks(TICK_S, Clock(100.0)).since_s(100.25) == 100.0
+
+
+@pytest.mark.parametrize(
+    ("shortest_age_s", "tick_s"), [(3600.0, 0.1), (1.0, 0.1), (0.99, 0.05), (0.01, 0.05)]
+)
+def test_where_a_window_lives_for_few_ticks_they_are_shorter(
+    shortest_age_s: float, tick_s: float
+) -> None:
+    assert tick_of(shortest_age_s) == tick_s
