@@ -41,7 +41,7 @@ class Head(msgspec.Struct, frozen=True):
         return None
 
 
-class Answer:
+class Incoming:
     """What llhttp says of one answer. What comes behind it is of no answer to anything of ours."""
 
     def __init__(self) -> None:
@@ -66,6 +66,8 @@ class Answer:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             raise httpx.RemoteProtocolError("the answer changes to another protocol") from None
+        except httptools.HttpParserCallbackError:  # A bug in what is called below.
+            raise
         except httptools.HttpParserError as error:
             if not self.whole:  # Else it is about what comes behind.
                 raise httpx.RemoteProtocolError(f"the answer is not HTTP: {error}") from error
@@ -129,38 +131,38 @@ class Http1:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self._answer = Answer()
+        self._incoming = Incoming()
 
     async def ask(self, method: str, target: bytes, headers: Headers, content: bytes = b"") -> Head:
         """Send a request and return the answer's head, in httpx's words where there is none.
 
         `content` is as long as the headers say, and goes as it is.
         """
-        self._answer = answer = Answer()
+        self._incoming = incoming = Incoming()
         self.wire.send(_head_of(method, target, headers) + content)
-        while answer.head is None:
-            await self._read(answer)
-        return answer.head
+        while incoming.head is None:
+            await self._read(incoming)
+        return incoming.head
 
     async def body(self) -> AsyncIterator[bytes]:
         """Yield the answer's body as it comes, neither decoded nor decompressed."""
-        answer = self._answer
+        incoming = self._incoming
         while True:
-            if part := answer.take_body():
+            if part := incoming.take_body():
                 yield part
-            if answer.whole:
+            if incoming.whole:
                 return
-            await self._read(answer)
+            await self._read(incoming)
 
     def next_cycle(self) -> bool:
         """Tell whether another request may follow: the answer is whole, and was not the last."""
-        return self._answer.whole and self._answer.stays
+        return self._incoming.whole and self._incoming.stays
 
-    async def _read(self, answer: Answer) -> None:
+    async def _read(self, incoming: Incoming) -> None:
         if data := await self.wire.receive():
-            answer.feed(data)
+            incoming.feed(data)
         else:
-            answer.end()
+            incoming.end()
 
 
 def _head_of(method: str, target: bytes, headers: Headers) -> bytes:

@@ -8,7 +8,7 @@ from typing import cast
 import httpx
 import pytest
 
-from daemon.braze.http1 import Answer, Http1
+from daemon.braze.http1 import Http1, Incoming
 from daemon.braze.wire import Wire
 
 OK = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nX-Quota: 7\r\n\r\n{}"
@@ -82,12 +82,12 @@ def test_what_comes_behind_an_answer_changes_nothing_of_it() -> None:
 
 
 def test_headers_come_as_they_were_and_those_of_an_informational_answer_do_not() -> None:
-    answer = Answer()
-    answer.feed(b"HTTP/1.1 102 Wait\r\nX-Quota: 9\r\n\r\n" + OK)
+    incoming = Incoming()
+    incoming.feed(b"HTTP/1.1 102 Wait\r\nX-Quota: 9\r\n\r\n" + OK)
 
-    assert answer.head is not None
-    assert answer.head.headers == [(b"Content-Length", b"2"), (b"X-Quota", b"7")]
-    assert answer.head.body_length == 2
+    assert incoming.head is not None
+    assert incoming.head.headers == [(b"Content-Length", b"2"), (b"X-Quota", b"7")]
+    assert incoming.head.body_length == 2
 
 
 @pytest.mark.parametrize(
