@@ -1,7 +1,7 @@
 """The bodies of Braze's two cohort endpoints, exactly as documented ("Cohort import").
 
-Pure. A body has two parts: the one without credentials is encoded once and reused by every
-retry; the credentials join it when it is sent, so a new key is used at once and none waits in
+Pure. A body has two parts: the one without credentials is encoded once (`bodies` keeps it for a
+retry); the credentials join it when it is sent, so a new key is used at once and none waits in
 memory. Upholds G3: one cohort, 1 to 1,000 ids, each once, at most 1 MiB.
 """
 

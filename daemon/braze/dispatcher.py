@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
-from daemon.braze.body import encode_update
+from daemon.braze.bodies import Bodies
 from daemon.braze.watch import DeliveryWatch
 from daemon.core.delivery import Attempt, Delivery
 from daemon.core.model import CohortUpdate, Flush, Outcome
@@ -70,6 +70,7 @@ class Dispatcher:
         self._clock = clock
         self._unix_clock = unix_clock
         self._flushes: dict[int, Flush] = {}
+        self._bodies = Bodies()
         self._taken = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -147,10 +148,12 @@ class Dispatcher:
     async def _attempt(self, slot: Slot, attempt: Attempt, allowed_s: float) -> None:
         try:
             answer = await self._send(slot, attempt, allowed_s)
+            self._answered(slot, attempt, answer, allowed_s)
         except Exception as bug:  # noqa: BLE001  The top of a task: it ends the process loudly.
             if not self.crashed.done():
                 self.crashed.set_exception(bug)
-            return
+
+    def _answered(self, slot: Slot, attempt: Attempt, answer: Answer, allowed_s: float) -> None:
         now_s = self._clock()
         self._free.append(slot)
         self._watch.answered(attempt, answer, now_s - allowed_s, now_s)
@@ -162,15 +165,20 @@ class Dispatcher:
     async def _send(self, slot: Slot, attempt: Attempt, allowed_s: float) -> Answer:
         # From the moment the lease was asked: a process that stands still in between finds the
         # attempt over when it wakes, and sends nothing late (G6).
-        if attempt.update is not None:
-            encoded = encode_update(attempt.update)
-            return await slot.send_update(attempt.update, encoded, allowed_s=allowed_s)
+        if attempt.update is not None and attempt.flush is not None:
+            flush_id, update = attempt.flush.id, attempt.update
+            encoded = self._bodies.of(flush_id, update)
+            answer = await slot.send_update(update, encoded, allowed_s=allowed_s)
+            if answer.verdict in {Verdict.ACCEPTED, Verdict.REFUSED}:
+                self._bodies.forget(flush_id, update)
+            return answer
         created_at = datetime.fromtimestamp(self._unix_clock(), UTC).isoformat()
         return await slot.announce(attempt.cohort, attempt.name, created_at, allowed_s=allowed_s)
 
     def _end(self, outcomes: list[Outcome]) -> None:
         now_s, unix_s = self._clock(), self._unix_clock()
         for outcome in outcomes:
+            self._bodies.ended(outcome.flush_id)
             self._watch.ended(self._flushes.pop(outcome.flush_id), outcome, now_s, unix_s)
         if outcomes:
             self._tell(outcomes)
