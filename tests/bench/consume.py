@@ -1,6 +1,8 @@
 """The measure: a child process that drains a topic and does nothing else, or only decodes.
 
 `python -m tests.bench.consume count|native|debezium|avro BOOTSTRAP TOPIC PARTITIONS RECORDS USERS`
+`python -m tests.bench.consume follow BOOTSTRAP TOPIC PARTITIONS` decodes native events as they come
+until it is killed.
 
 It imports nothing of the daemon. What it is asked to find it must find, or it fails: a bare loop
 that reads less than the whole log would flatter everybody else.
@@ -9,6 +11,7 @@ that reads less than the whole log would flatter everybody else.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,12 +19,16 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 POLL_MAX = 10_000
 POLL_S = 0.2
+FOLLOW_S = 0.1  # As seldom as the daemon looks at a steady pace.
+
+# At a steady pace an answer of a few records costs about as much as one of many.
+_GATHERED = {"fetch.min.bytes": 16_384, "fetch.wait.max.ms": 50}
 
 Take = Callable[[Iterable[Message]], None]
 
 
-def drain(bootstrap: str, topic: str, partitions: int, records: int, take: Take | None) -> None:
-    """Read every partition from its beginning until there are so many records."""
+def reading(bootstrap: str, topic: str, partitions: int, more: dict[str, int]) -> Consumer:
+    """Return a client that reads every partition from its beginning."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -29,15 +36,36 @@ def drain(bootstrap: str, topic: str, partitions: int, records: int, take: Take 
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "fetch.queue.backoff.ms": 20,  # Its default of 1,000 holds every drain up.
+            **more,
         }
     )
     consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+    return consumer
+
+
+def polled(consumer: Consumer, timeout_s: float) -> list[Message]:
+    """Return what has come; raise where any of it is a failure."""
+    messages = consumer.consume(POLL_MAX, timeout_s)
+    failed = next((error for message in messages if (error := message.error())), None)
+    if failed is not None:
+        raise KafkaException(failed)
+    return messages
+
+
+def follow(bootstrap: str, topic: str, partitions: int, take: Take) -> None:
+    """Take what comes, a few times a second, for good."""
+    consumer = reading(bootstrap, topic, partitions, _GATHERED)
+    while True:
+        time.sleep(FOLLOW_S)
+        take(polled(consumer, 0))
+
+
+def drain(bootstrap: str, topic: str, partitions: int, records: int, take: Take | None) -> None:
+    """Read every partition from its beginning until there are so many records."""
+    consumer = reading(bootstrap, topic, partitions, {})
     left = records
     while left > 0:
-        messages = consumer.consume(POLL_MAX, POLL_S)
-        failed = next((error for message in messages if (error := message.error())), None)
-        if failed is not None:
-            raise KafkaException(failed)
+        messages = polled(consumer, POLL_S)
         left -= len(messages)
         if take is not None:
             take(messages)
@@ -118,8 +146,10 @@ INTO = {"native": native_into, "debezium": debezium_into, "avro": avro_into}
 
 
 def main(mode: str, bootstrap: str, topic: str, *counts: str) -> None:
-    partitions, records, members = map(int, counts)
     folded: dict[str, dict[str, bool]] = {}
+    if mode == "follow":
+        follow(bootstrap, topic, int(counts[0]), native_into(folded))
+    partitions, records, members = map(int, counts)
     take = None if mode == "count" else INTO[mode](folded)
     drain(bootstrap, topic, partitions, records, take)
     found = sum(sum(words.values()) for words in folded.values())

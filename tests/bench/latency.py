@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.daemon_run import Braze, Daemon, Setup
-from tests.bench.logs import ANY_PARTITION, new_topic
+from tests.bench.logs import ANY_PARTITION, PARTITIONS, new_topic
+from tests.bench.measured import Measured
 from tests.bench.pacing import Change, applied, pace, quantile, requests, waits_s
 from tests.bench.table import save, show
 from tests.bench.workloads import WORKLOADS, Fold
@@ -20,17 +21,25 @@ from tests.support.processes import wait_until
 
 WARM_UP_S = 4  # Cohorts are announced and connections made in it; its events do not count.
 
-HEAD = ("ev/s", "p50 ms", "p99 ms", "max ms", "cores", "requests", "RSS MB", "missing", "load")
+HEAD = (
+    *("ev/s", "p50 ms", "p99 ms", "max ms"),
+    *("cores", "decode alone", "requests", "RSS MB", "missing", "load"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """What one paced run came to; waits in milliseconds, `load` of the machine while it ran."""
+    """What one paced run came to; waits in milliseconds, `load` of the machine while it ran.
+
+    `decode_cores` is what a loop takes that only decodes the same pace into dicts: what a core is,
+    on a machine where whoever wakes seldom finds a cold one.
+    """
 
     p50_ms: float
     p99_ms: float
     max_ms: float
     cores: float
+    decode_cores: float
     requests: float
     peak_mb: float
     missing: int
@@ -40,7 +49,8 @@ class Paced:
         """Return it as the table shows it."""
         waits = [f"{each:.0f}" for each in (self.p50_ms, self.p99_ms, self.max_ms)]
         rest = [f"{self.requests:.0f}", f"{self.peak_mb:.0f}", f"{self.missing}"]
-        return [*waits, f"{self.cores:.3f}", *rest, f"{self.load:.1f}"]
+        cores = [f"{self.cores:.3f}", f"{self.decode_cores:.3f}"]
+        return [*waits, *cores, *rest, f"{self.load:.1f}"]
 
 
 def run(folder: Path, bootstrap: str, rate: int, seconds: int, rounds: int) -> int:
@@ -74,8 +84,26 @@ def _round(folder: Path, bootstrap: str, rate: int, seconds: int) -> Paced:
             usage = daemon.child.stop()
     p50, p99, most = (quantile(waits, part) * 1000 for part in (0.5, 0.99, 1.0))
     missing = len(produced.at_s) - len(waits)
-    cores = produced.cpu_s / seconds
-    return Paced(p50, p99, most, cores, made, usage.peak_mb, missing, load)
+    cores, decode_cores = produced.cpu_s / seconds, _decode_cores(folder, bootstrap, rate, seconds)
+    return Paced(p50, p99, most, cores, decode_cores, made, usage.peak_mb, missing, load)
+
+
+@dataclass(frozen=True, slots=True)
+class _Follower:
+    """A loop that only decodes."""
+
+    setup: Setup
+    child: Measured
+
+
+def _decode_cores(folder: Path, bootstrap: str, rate: int, seconds: int) -> float:
+    topic = new_topic(bootstrap)
+    setup = Setup(folder, bootstrap, "", WORKLOADS["flat"].input(topic))
+    arguments = ["-m", "tests.bench.consume", "follow", bootstrap, topic, f"{PARTITIONS}"]
+    with Measured(arguments, folder / "follow.log") as child:
+        follower = _Follower(setup, child)
+        pace(follower, _flat(), rate, WARM_UP_S)
+        return pace(follower, _flat(), rate, seconds).cpu_s / seconds
 
 
 def _flat() -> Iterator[Change]:

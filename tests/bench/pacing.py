@@ -11,10 +11,11 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from tests.bench.daemon_run import Braze, Daemon
+from tests.bench.daemon_run import Braze, Setup
 from tests.bench.logs import producer
+from tests.bench.measured import Measured
 from tests.bench.workloads import native
 
 TICK_S = 0.01
@@ -23,9 +24,21 @@ TICK_S = 0.01
 Change: TypeAlias = tuple[int, str, bytes, bytes | None]
 
 
+class Reader(Protocol):
+    """A process that reads the topic it was set up with."""
+
+    @property
+    def setup(self) -> Setup:
+        """Return where it reads."""
+
+    @property
+    def child(self) -> Measured:
+        """Return the process."""
+
+
 @dataclass(slots=True)
 class Produced:
-    """When each member's change was produced, and what the daemon used meanwhile."""
+    """When each member's change was produced, and what its reader used meanwhile."""
 
     at_s: dict[str, float] = field(default_factory=dict)
     cpu_s: float = 0.0
@@ -42,12 +55,12 @@ def changes(cohorts: Sequence[str], partitions: Sequence[int]) -> Iterator[Chang
             yield partitions[at % len(partitions)], user, *record
 
 
-def pace(daemon: Daemon, found: Iterator[Change], rate: int, seconds: float) -> Produced:
+def pace(reader: Reader, found: Iterator[Change], rate: int, seconds: float) -> Produced:
     """Produce so many a second for so long, each on time."""
     produced = Produced()
-    setup = daemon.setup
+    setup = reader.setup
     to = producer(setup.bootstrap, linger_ms=2)
-    cpu_s, begun_s = daemon.child.cpu_s(), time.time()
+    cpu_s, begun_s = reader.child.cpu_s(), time.time()
     while (late_s := time.time() - begun_s) < seconds:
         due = int(late_s * rate) - len(produced.at_s)
         for partition, user, key, value in itertools.islice(found, max(0, due)):
@@ -55,7 +68,7 @@ def pace(daemon: Daemon, found: Iterator[Change], rate: int, seconds: float) -> 
             to.produce(setup.topic, value, key, partition)
         to.poll(0)
         time.sleep(TICK_S)
-    produced.cpu_s = daemon.child.cpu_s() - cpu_s
+    produced.cpu_s = reader.child.cpu_s() - cpu_s
     assert to.flush(30) == 0
     return produced
 
