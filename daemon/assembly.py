@@ -267,7 +267,7 @@ def _intake(settings: Settings, ports: Ports, starts: Starts, schemas: Schemas |
     outbox = Outbox(properties, topic, login=_login(settings)) if topic else None
     letters = Letters(outbox, DeadLetters(), relay, ports.metrics)
     rules = IntakeRules(
-        tick_s=tick_of(gathering.windows.shortest_age_s),
+        tick_s=tick_of(gathering.windows.ages_s),
         request_s=settings.delivery.request_timeout,
         max_reject_ratio=settings.dead_letter.max_ratio,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import httptools
 import httpx
@@ -24,6 +24,8 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 _VERSION: Final = b"HTTP/1."  # llhttp reads RTSP's and ICE's answers as well.
 
+_LENGTH_DIGITS_MAX: Final = 19  # What llhttp keeps has 64 bits; it takes zeros before that.
+
 
 class Head(msgspec.Struct, frozen=True):
     """What came before the answer's body."""
@@ -32,13 +34,22 @@ class Head(msgspec.Struct, frozen=True):
     reason: bytes
     headers: Headers
 
+    def values(self, wanted: bytes) -> list[bytes]:
+        """Return the values of a header, whose name is in lower case."""
+        return [value for name, value in self.headers if name.lower() == wanted]
+
     @property
     def body_length(self) -> int | None:
-        """Return how long the body is, by its own word."""
-        for name, value in self.headers:
-            if name.lower() == b"content-length":
-                return int(value)  # llhttp has checked it, and that there is one.
-        return None
+        """Return how long the body is, by its own word, None where that is no sensible word."""
+        lengths = self.values(b"content-length")  # llhttp has seen that it is one number.
+        return int(lengths[0]) if lengths and len(lengths[0]) <= _LENGTH_DIGITS_MAX else None
+
+    @property
+    def is_readable(self) -> bool:
+        """Tell whether we know how such an answer ends, and that it is one."""
+        codings = self.values(b"transfer-encoding")
+        chunked = not codings or [coding.strip().lower() for coding in codings] == [b"chunked"]
+        return chunked and self.status_code >= 100  # noqa: PLR2004
 
 
 class Incoming:
@@ -52,44 +63,63 @@ class Incoming:
         self._headers: list[tuple[bytes, bytes]] = []
         self._parts: list[bytes] = []
         self._begun = b""
-        self._parser = httptools.HttpResponseParser(self)
+        self._failure: httpx.RemoteProtocolError | None = None
+        self._parser: Any = httptools.HttpResponseParser(self)
+        # Some servers write them, and they have no say in where an answer ends.
+        self._parser.set_dangerous_leniencies(lenient_spaces_after_chunk_size=True)
 
     def feed(self, data: bytes) -> None:
-        """Take bytes, in any pieces. Raise httpx.RemoteProtocolError where they are not HTTP."""
-        if self.whole:
+        """Take bytes, in any pieces. Raise httpx.RemoteProtocolError where they are not HTTP.
+
+        Behind a head that is deferred to `take_body`: a status counts, whatever comes of its body.
+        """
+        if self.whole or self._failure is not None:
             return
+        try:
+            self._check_version(data)
+            self._parse(data)
+        except httpx.RemoteProtocolError as failure:
+            self._failure = failure
+        if self.whole or self._failure:
+            self._parser = None  # It holds us, and would be left to the collector.
+        if self._failure is not None and self.head is None:
+            raise self._failure
+
+    def _check_version(self, data: bytes) -> None:
         if len(self._begun) < len(_VERSION):
             self._begun += data[: len(_VERSION)]
             if not _VERSION.startswith(self._begun[: len(_VERSION)]):
                 raise httpx.RemoteProtocolError("the answer is not of HTTP/1")
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            raise httpx.RemoteProtocolError("the answer changes to another protocol") from None
         except httptools.HttpParserCallbackError:  # A bug in what is called below.
             raise
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self.whole:  # Else it is about what comes behind.
                 raise httpx.RemoteProtocolError(f"the answer is not HTTP: {error}") from error
+        if self.head is not None and not self.head.is_readable:
+            self.head, self.whole = None, False
+            raise httpx.RemoteProtocolError("the answer has a form that nobody asked for")
 
     def end(self) -> None:
         """The peer has said all. Raise httpx.RemoteProtocolError where more was announced."""
+        self._parser = None
         if self.head is None:
             raise httpx.RemoteProtocolError("the connection was closed in the answer's head")
-        if not self.whole and self._is_framed(self.head):
+        framed = self.head.values(b"content-length") or self.head.values(b"transfer-encoding")
+        if framed and not self.whole:
             raise httpx.RemoteProtocolError("the connection was closed in the answer's body")
         self.whole = True
 
     def take_body(self) -> bytes:
-        """Return what has come of the body since the last call."""
+        """Return what has come of the body since the last call; raise what it broke off with."""
         body = b"".join(self._parts)
         self._parts.clear()
+        if not body and self._failure is not None:
+            raise self._failure
         return body
-
-    @staticmethod
-    def _is_framed(head: Head) -> bool:
-        framed = {b"content-length", b"transfer-encoding"}
-        return any(name.lower() in framed for name, _ in head.headers)
 
     # What llhttp calls; an informational answer is none, and is forgotten.
 
@@ -105,20 +135,21 @@ class Incoming:
             self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        if not self.whole:
+        """Keep a header; what comes behind the body is none."""
+        if self.head is None:
             self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Know the head."""
         status = self._parser.get_status_code()
-        if not self.whole and status >= 200:  # noqa: PLR2004
+        informational = 100 <= status < 200  # noqa: PLR2004
+        if self.head is None and not informational:
             self.head = Head(status, self._reason, self._headers)
             self.stays = self._parser.should_keep_alive()
 
     def on_body(self, part: bytes) -> None:
         """Keep a piece of the body."""
-        if not self.whole:
+        if not self.whole and self.head is not None:
             self._parts.append(part)
 
     def on_message_complete(self) -> None:
@@ -131,7 +162,7 @@ class Http1:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self._incoming = Incoming()
+        self._incoming: Incoming | None = None
 
     async def ask(self, method: str, target: bytes, headers: Headers, content: bytes = b"") -> Head:
         """Send a request and return the answer's head, in httpx's words where there is none.
@@ -147,16 +178,19 @@ class Http1:
     async def body(self) -> AsyncIterator[bytes]:
         """Yield the answer's body as it comes, neither decoded nor decompressed."""
         incoming = self._incoming
+        assert incoming is not None
         while True:
             if part := incoming.take_body():
                 yield part
-            if incoming.whole:
+            elif incoming.whole:
                 return
-            await self._read(incoming)
+            else:
+                await self._read(incoming)
 
     def next_cycle(self) -> bool:
         """Tell whether another request may follow: the answer is whole, and was not the last."""
-        return self._incoming.whole and self._incoming.stays
+        incoming = self._incoming
+        return incoming is not None and incoming.whole and incoming.stays
 
     async def _read(self, incoming: Incoming) -> None:
         if data := await self.wire.receive():

@@ -32,9 +32,9 @@ class WindowRules:
     max_age_overrides: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def shortest_age_s(self) -> float:
-        """How old the windows may become of those who wish it shortest, in seconds."""
-        return min((self.max_age_s, *self.max_age_overrides.values()))
+    def ages_s(self) -> frozenset[float]:
+        """How old windows may become: every wish there is, in seconds."""
+        return frozenset((self.max_age_s, *self.max_age_overrides.values()))
 
 
 class Origin(Protocol):

@@ -99,6 +99,7 @@ class Intake:
         self._superseded = 0
         self._outlook = ports.outlook
         self._seen: Outlook | None = None
+        self._hurried = False
 
     @property
     def request_s(self) -> float:
@@ -113,7 +114,8 @@ class Intake:
         """Do everything once. Return how many flushes were handed over."""
         # Asked first: whatever had ended by then is taken in this turn.
         self._seen = self._outlook() if self._outlook else None
-        runs = self._consumer.poll_runs(self._rules.poll_max, self._ticks.left_s())
+        left_s = self._ticks.left_s(hurry=self._hurried)
+        runs = self._consumer.poll_runs(self._rules.poll_max, left_s)
         now_s = self._clock()
         since_s = self._ticks.since_s(now_s)
         for polled in runs:
@@ -251,6 +253,7 @@ class Intake:
         gathers = self._backlog.gathers(self.relay.tenures, parked, now_s, full=full)
         capacity = 0 if gathers and not self.draining else self._line.capacity()
         flushes = self.relay.seal(now_s, capacity=capacity, drain=self.draining)
+        self._hurried = self.draining or len(flushes) >= capacity  # Who comes free waits for us.
         self._line.submit(flushes)
         tally = self.relay.tally
         self._metrics.changes_superseded.inc(tally.superseded - self._superseded)

@@ -8,19 +8,25 @@ second.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 # A turn costs about as much for a few records of each cohort as for many, so the fewer the better.
 TICK_S = 0.1
 
-# A window that lives only a few ticks would leave late by a good part of its age.
+# What does not suit everybody is halved: windows that live only a few ticks, or no whole number of
+# them, would leave late by a good part of their age.
+_HALF = 2
 _TICKS_A_WINDOW = 10
-_SHORTEST_TICK_S = 0.05
 
 
-def tick_of(shortest_age_s: float) -> float:
-    """Return the tick, in seconds, where no window lives shorter than that."""
-    return TICK_S if shortest_age_s >= _TICKS_A_WINDOW * TICK_S else _SHORTEST_TICK_S
+def tick_of(ages_s: Iterable[float]) -> float:
+    """Return the tick, in seconds, that suits windows of these ages."""
+    return TICK_S if all(map(_suits, ages_s)) else TICK_S / _HALF
+
+
+def _suits(age_s: float) -> bool:
+    ticks = age_s / TICK_S
+    return ticks >= _TICKS_A_WINDOW and math.isclose(ticks, round(ticks))
 
 
 class Ticks:
@@ -31,9 +37,10 @@ class Ticks:
         self._clock = clock
         self._polled_s = -math.inf
 
-    def left_s(self) -> float:
-        """Return how long it is until the next tick."""
-        return self._tick_s - self._clock() % self._tick_s
+    def left_s(self, *, hurry: bool = False) -> float:
+        """Return how long it is until the next tick; in a hurry, until half of one."""
+        tick_s = self._tick_s / _HALF if hurry else self._tick_s
+        return tick_s - self._clock() % tick_s
 
     def since_s(self, now_s: float) -> float:
         """Return the tick before anything came that a poll, over now, has brought.

@@ -155,7 +155,7 @@ def build(around: Surroundings, owner: Owner) -> Parts:
     first = FirstStart(world.plan.start)
     starts = Starts(client, Destination(scenario.FINGERPRINT, scenario.SETTLE_S), first)
     limits = world.plan.limits
-    tick_s = tick_of(limits.window_age_s)
+    tick_s = tick_of([limits.window_age_s])
     rules = IntakeRules(limits.poll_max, tick_s, scenario.REQUEST_S)
     decoder = decoding.decoder(world, librarian.library, roster)
     intake = Intake(rules, ports, relay, letters, starts, lambda _topic: decoder)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import cast
 
 import httpx
@@ -13,6 +15,7 @@ from daemon.braze.wire import Wire
 
 OK = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nX-Quota: 7\r\n\r\n{}"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+SWITCHING = b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
 TO_THE_END = b"HTTP/1.0 200 OK\r\n\r\n{}"
 
 
@@ -60,6 +63,7 @@ def singly(answer: bytes) -> list[bytes]:
         (b"HTTP/1.1 204 No Content\r\n\r\n", (204, b"No Content", b"", True)),
         (b"HTTP/1.1 429 \r\nContent-Length: 0\r\n\r\n", (429, b"", b"", True)),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, (201, b"Created", b"{}", True)),
+        (CHUNKED.replace(b"\r\n2\r\n", b"\r\n2   \r\n"), (200, b"OK", b"{}", True)),
         (b"HTTP/1.1 103 Early\r\nA: b\r\n\r\n" + CHUNKED, (200, b"OK", b"{}", True)),
     ],
 )
@@ -79,6 +83,7 @@ def test_what_comes_behind_an_answer_changes_nothing_of_it() -> None:
     assert exchange(refusal + OK)[:3] == (400, b"Bad Request", b"")
     assert exchange(OK + refusal)[:3] == (201, b"Created", b"{}")
     assert exchange(OK + b"\0\0")[:3] == (201, b"Created", b"{}")
+    assert exchange(OK + SWITCHING)[:3] == (201, b"Created", b"{}")
 
 
 def test_headers_come_as_they_were_and_those_of_an_informational_answer_do_not() -> None:
@@ -106,7 +111,11 @@ def test_headers_come_as_they_were_and_those_of_an_informational_answer_do_not()
         OK.replace(b"X-Quota: 7", b"X-Quota 7"),
         CHUNKED.replace(b"\r\n2\r\n", b"\r\nzz\r\n"),
         CHUNKED.replace(b"chunked", b"gzip"),
-        b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n" + OK,
+        SWITCHING + OK,
+        OK.replace(b"201", b"099"),
+        OK.replace(b"201", b"099") + OK,
+        CHUNKED.replace(b"chunked", b"gzip, chunked"),
+        CHUNKED.replace(b"Transfer", b"Transfer-Encoding: gzip\r\nTransfer"),
         OK[:-1],
         OK[:10],
         CHUNKED[:-3],
@@ -118,6 +127,62 @@ def test_what_is_no_whole_answer_is_none(answer: bytes, cut: object) -> None:
 
     with pytest.raises(httpx.RemoteProtocolError):
         exchange(*cut(answer))
+
+
+@pytest.mark.parametrize("cut", [lambda answer: [answer], singly])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n",
+        b"HTTP/1.1 429 Slow\r\nContent-Length: 5\r\n\r\n{}",
+    ],
+)
+def test_a_status_counts_whatever_comes_of_its_body(answer: bytes, cut: object) -> None:
+    assert callable(cut)
+    connection, _ = http1(*cut(answer))
+    body = bytearray()
+
+    async def read() -> None:
+        head = await connection.ask("POST", b"/x", [])
+        assert head.status_code == 429
+        async for part in connection.body():
+            body.extend(part)
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        asyncio.run(read())
+    assert body == b"{}"
+    assert not connection.next_cycle()
+
+
+def test_a_trailer_is_no_header() -> None:
+    incoming = Incoming()
+    incoming.feed(CHUNKED[:-2] + b"Retry-After: 3000\r\n\r\n")
+
+    assert incoming.whole
+    assert incoming.head is not None
+    assert incoming.head.headers == [(b"Transfer-Encoding", b"chunked")]
+
+
+def test_a_length_of_thousands_of_digits_is_no_length() -> None:
+    incoming = Incoming()
+    incoming.feed(OK.replace(b"2\r\n", b"0" * 5_000 + b"2\r\n"))
+
+    assert incoming.head is not None
+    assert incoming.head.body_length is None
+
+
+def test_an_answer_leaves_nothing_to_the_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for pieces in ([OK], singly(CHUNKED), [TO_THE_END]):
+            connection, _ = http1(*pieces)
+            asyncio.run(_whole(connection))
+            incoming = weakref.ref(connection._incoming)
+            del connection
+            assert incoming() is None, pieces
+    finally:
+        gc.enable()
 
 
 def test_a_request_leaves_in_one_piece_as_it_was_written() -> None:

@@ -50,9 +50,20 @@ def test_the_first_poll_has_none_before_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shortest_age_s", "tick_s"), [(3600.0, 0.1), (1.0, 0.1), (0.99, 0.05), (0.01, 0.05)]
+    ("ages_s", "tick_s"),
+    [
+        ([3600.0], 0.1),
+        ([1.0, 2.3], 0.1),
+        ([2.0, 0.9], 0.05),
+        ([1.25], 0.05),
+        ([0.01], 0.05),
+        ([0.0], 0.05),
+    ],
 )
-def test_where_a_window_lives_for_few_ticks_they_are_shorter(
-    shortest_age_s: float, tick_s: float
-) -> None:
-    assert tick_of(shortest_age_s) == tick_s
+def test_a_tick_suits_all_windows_or_is_halved(ages_s: list[float], tick_s: float) -> None:
+    assert tick_of(ages_s) == tick_s
+
+
+def test_in_a_hurry_a_poll_ends_at_half_a_tick() -> None:
+    assert Ticks(TICK_S, Clock(100.0)).left_s(hurry=True) == TICK_S / 2
+    assert Ticks(TICK_S, Clock(100.1875)).left_s(hurry=True) == TICK_S / 4
