@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterable
 # A turn costs about as much for a few records of each cohort as for many, so the fewer the better.
 TICK_S = 0.1
 
-# What does not suit everybody is halved: windows that live only a few ticks, or no whole number of
+# Where that does not suit everybody: windows that live only a few ticks, or no whole number of
 # them, would leave late by a good part of their age.
-_HALF = 2
+SHORT_TICK_S = 0.05
 _TICKS_A_WINDOW = 10
 
 
 def tick_of(ages_s: Iterable[float]) -> float:
     """Return the tick, in seconds, that suits windows of these ages."""
-    return TICK_S if all(map(_suits, ages_s)) else TICK_S / _HALF
+    return TICK_S if all(map(_suits, ages_s)) else SHORT_TICK_S
 
 
 def _suits(age_s: float) -> bool:
@@ -38,8 +38,8 @@ class Ticks:
         self._polled_s = -math.inf
 
     def left_s(self, *, hurry: bool = False) -> float:
-        """Return how long it is until the next tick; in a hurry, until half of one."""
-        tick_s = self._tick_s / _HALF if hurry else self._tick_s
+        """Return how long it is until the next tick; in a hurry, until the next short one."""
+        tick_s = min(self._tick_s, SHORT_TICK_S) if hurry else self._tick_s
         return tick_s - self._clock() % tick_s
 
     def since_s(self, now_s: float) -> float:

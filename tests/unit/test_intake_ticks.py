@@ -64,6 +64,6 @@ def test_a_tick_suits_all_windows_or_is_halved(ages_s: list[float], tick_s: floa
     assert tick_of(ages_s) == tick_s
 
 
-def test_in_a_hurry_a_poll_ends_at_half_a_tick() -> None:
-    assert Ticks(TICK_S, Clock(100.0)).left_s(hurry=True) == TICK_S / 2
-    assert Ticks(TICK_S, Clock(100.1875)).left_s(hurry=True) == TICK_S / 4
+@pytest.mark.parametrize(("tick_s", "left_s"), [(0.1, 0.02), (0.05, 0.02), (0.02, 0.01)])
+def test_in_a_hurry_a_poll_ends_at_the_next_short_tick(tick_s: float, left_s: float) -> None:
+    assert Ticks(tick_s, Clock(0.03)).left_s(hurry=True) == pytest.approx(left_s)
