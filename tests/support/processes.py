@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import random
 import signal
@@ -11,26 +13,50 @@ import time
 from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
 
 # Below the range outgoing connections take their ports from, so that nobody takes ours between
-# the choice and the bind.
+# the choice and the bind. A process of tests has a slice of it for itself: a broker binds seconds
+# after its port was chosen, and other runs choose theirs meanwhile.
 _PORTS = range(20_000, 32_000)
+_SLICE = 600
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 nobody listens on, below the ephemeral range."""
-    for port in random.sample(_PORTS, 200):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+    """Return a port of 127.0.0.1 nobody listens on, and no other test is given for long."""
+    ports = _own_ports()
+    for _ in range(_SLICE):
+        port = next(ports)
+        if (probe := _bound(port)) is not None:
+            probe.close()
             return port
-    raise RuntimeError("no free port was found below 32000")
+    raise RuntimeError("every port of this process's slice is taken")
+
+
+@functools.cache
+def _own_ports() -> Iterator[int]:
+    """Return this process's ports in turn; its hold on the first of them ends with it."""
+    for first in _PORTS[::_SLICE]:
+        if (lease := _bound(first)) is not None:
+            _leases.append(lease)
+            return itertools.cycle(random.sample(range(first + 1, first + _SLICE), _SLICE - 1))
+    raise RuntimeError(f"{len(_PORTS) // _SLICE} processes of tests have all ports below 32000")
+
+
+_leases: list[socket.socket] = []
+
+
+def _bound(port: int) -> socket.socket | None:
+    bound = socket.socket()
+    try:
+        bound.bind(("127.0.0.1", port))
+    except OSError:
+        bound.close()
+        return None
+    return bound
 
 
 def wait_until(what: str, check: Callable[[], T | None], timeout_s: float = 60.0) -> T:
@@ -97,11 +123,14 @@ class Child:
                 timeout_s,
             )
         except AssertionError as late:
-            raise AssertionError(f"{late}\n{self.output()[-3000:]}") from None
+            raise AssertionError(f"{late}\n{self._end()}") from None
         if text not in self.output():
-            raise AssertionError(
-                f"ended with {self.returncode} before {text!r}:\n{self.output()[-3000:]}"
-            )
+            raise AssertionError(f"ended with {self.returncode} before {text!r}:\n{self._end()}")
+
+    def _end(self) -> str:
+        """Return the end of the log and its first errors: what a server says as it ends is long."""
+        errors = [line for line in self.output().splitlines() if " ERROR " in line]
+        return "\n".join([self.output()[-3000:], *errors[:5]])
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
