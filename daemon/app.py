@@ -26,7 +26,7 @@ from daemon.report import limiting_factor, ready_checks
 from daemon.status import DaemonView
 
 # How often the picture of the sending side is drawn, and key files are read again.
-PICTURE_EVERY_S = 0.5
+PICTURE_EVERY_S = 1.0
 SECRETS_EVERY_S = 2.0
 NAMES_WAIT_S = 10.0  # For the topic of names to be read, at the start.
 NAMES_END_S = 3.0

@@ -21,7 +21,7 @@ from daemon.metrics import PartitionGauges
 from daemon.status import IntakeView, Membership, PartitionState, PartitionView
 
 # How often the picture is drawn anew; the cost of drawing grows with the cohorts pending.
-PICTURE_EVERY_S = 0.5
+PICTURE_EVERY_S = 1.0
 
 # A frontier that stands still this long, behind the end of the log and for no declared reason,
 # ends the process: never alive but stuck (G10).

@@ -39,7 +39,7 @@ _CONSUMER_DEFAULTS: Mapping[str, Any] = {
     # At a steady pace the broker gathers an answer instead of giving a few records at a time, each
     # answer at a price of its own. The wait bounds what that may delay a record where few come;
     # the end of a log is told by an empty answer, so that late.
-    "fetch.min.bytes": 16_384,
+    "fetch.min.bytes": 65_536,
     "fetch.wait.max.ms": 50,
     # A record damaged on the way is refused, not decoded.
     "check.crcs": True,

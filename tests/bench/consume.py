@@ -22,7 +22,7 @@ POLL_S = 0.2
 FOLLOW_S = 0.1  # As seldom as the daemon looks at a steady pace.
 
 # At a steady pace an answer of a few records costs about as much as one of many.
-_GATHERED = {"fetch.min.bytes": 16_384, "fetch.wait.max.ms": 50}
+_GATHERED = {"fetch.min.bytes": 65_536, "fetch.wait.max.ms": 50}
 
 Take = Callable[[Iterable[Message]], None]
 

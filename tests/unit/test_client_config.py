@@ -23,7 +23,7 @@ def test_a_broker_that_is_back_is_looked_for_soon_unless_told_otherwise() -> Non
 def test_the_broker_gathers_an_answer_only_for_as_long_as_we_have_bounded_it() -> None:
     ours, theirs = consumer_config({}), consumer_config({"fetch.wait.max.ms": 500})
 
-    assert (ours["fetch.min.bytes"], ours["fetch.wait.max.ms"]) == (16_384, 50)
+    assert (ours["fetch.min.bytes"], ours["fetch.wait.max.ms"]) == (65_536, 50)
     assert "fetch.min.bytes" not in theirs
     assert consumer_config({"fetch.min.bytes": 1})["fetch.min.bytes"] == 1
 
