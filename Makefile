@@ -31,7 +31,7 @@ security_tests := tests/fault/test_kafka_rights.py tests/fault/test_kafka_creden
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test extra k8s demo bench sim canaries fuzz soak torture format lock schemas \
+.PHONY: help setup check test extra k8s demo bench bench-latency sim canaries fuzz soak torture format lock schemas \
 	dashboard manifests docs references screenshots tools wheel sbom provenance release audit security clean _format _lint _types _imports _fast _simulation _slow _faults _fleets
 
 help:  ## Say what there is.
@@ -169,6 +169,9 @@ soak: setup  ## The real daemon under faults for MINUTES, then every cohort comp
 
 bench: setup  ## Events per CPU-second of the whole daemon beside a bare consume loop.
 	@$(py) -m tests.bench $(ARGS)
+
+bench-latency: setup  ## From event to acceptance at 10,000 events a second: p50, p99, cores.
+	@$(py) -m tests.bench --latency --rate 10000 $(ARGS)
 
 # --- to change it -------------------------------------------------------------------------------
 
