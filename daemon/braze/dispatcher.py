@@ -7,10 +7,11 @@ attempt is never cancelled; it ends by its own deadline, which its slot keeps.
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import Concatenate, NamedTuple, ParamSpec, Protocol
 
 from daemon.braze.bodies import Bodies
 from daemon.braze.watch import DeliveryWatch
@@ -18,6 +19,8 @@ from daemon.core.delivery import Attempt, Delivery
 from daemon.core.model import CohortUpdate, Flush, Outcome
 from daemon.core.outlook import Outlook, outlook_of
 from daemon.core.verdict import Answer, Verdict
+
+P = ParamSpec("P")
 
 
 class Slot(Protocol):
@@ -44,6 +47,21 @@ class Published(NamedTuple):
     taken: int = 0  # when so many had been taken.
     unproven: frozenset[int] = frozenset()  # Flushes refused while nothing was accepted.
     outlook: Outlook = Outlook()
+
+
+def _loud(
+    method: Callable[Concatenate[Dispatcher, P], None],
+) -> Callable[Concatenate[Dispatcher, P], None]:
+    """Let a bug end the process: what a callback raises asyncio logs, and goes on."""
+
+    @functools.wraps(method)
+    def guarded(self: Dispatcher, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except Exception as bug:  # noqa: BLE001  The top of a callback.
+            self.crash(bug)
+
+    return guarded
 
 
 class Dispatcher:
@@ -81,6 +99,7 @@ class Dispatcher:
         """Say who is told of a cohort and its name that Braze has taken."""
         self._announced = listener
 
+    @_loud
     def remember(self, names: dict[str, str]) -> None:
         """Braze knows these cohorts by these names already."""
         self._delivery.names.remember(names)
@@ -91,6 +110,7 @@ class Dispatcher:
 
     # What the other side says.
 
+    @_loud
     def submit(self, flushes: Sequence[Flush]) -> None:
         """Take flushes."""
         self._taken += len(flushes)
@@ -99,28 +119,38 @@ class Dispatcher:
             self._delivery.submit(flush)
         self._pump()
 
+    @_loud
     def abandon(self, flush_ids: Iterable[int]) -> None:
         """Start nothing more of these."""
         self._end(self._delivery.abandon(flush_ids, self._clock()))
         self._pump()
 
+    @_loud
     def renew(self, until_s: float) -> None:
         """Attempts may be started until then."""
         self._delivery.lease_until_s = until_s
         self._pump()
 
+    @_loud
     def share(self, part: float) -> None:
         """Use this part of the request budget."""
         self._delivery.pacer.set_share(part, self._clock())
         self._pump()
 
+    @_loud
     def retry_now(self) -> None:
         """A key file has changed: try at once what is held."""
         self._delivery.health.probe_now()
         self._pump()
 
+    def crash(self, bug: Exception) -> None:
+        """Have the process ended for this; the first is told."""
+        if not self.crashed.done():
+            self.crashed.set_exception(bug)
+
     # Sending.
 
+    @_loud
     def _pump(self) -> None:
         now_s = self._clock()
         for attempt in self._delivery.start(now_s):
@@ -149,9 +179,8 @@ class Dispatcher:
         try:
             answer = await self._send(slot, attempt, allowed_s)
             self._answered(slot, attempt, answer, allowed_s)
-        except Exception as bug:  # noqa: BLE001  The top of a task: it ends the process loudly.
-            if not self.crashed.done():
-                self.crashed.set_exception(bug)
+        except Exception as bug:  # noqa: BLE001  The top of a task.
+            self.crash(bug)
 
     def _answered(self, slot: Slot, attempt: Attempt, answer: Answer, allowed_s: float) -> None:
         now_s = self._clock()

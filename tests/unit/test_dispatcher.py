@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from daemon.braze.bodies import Bodies
 from daemon.braze.dispatcher import Dispatcher, Slot
 from daemon.braze.watch import DeliveryWatch
+from daemon.core.cohort_names import CohortNames
 from daemon.core.delivery import Delivery, DeliveryRules
 from daemon.core.model import CohortUpdate, Outcome
 from daemon.core.verdict import Answer
@@ -81,3 +82,47 @@ def test_a_bug_behind_an_answer_is_told_like_one_before_it() -> None:
 
     with pytest.raises(LookupError, match="a bug"):
         asyncio.run(deliver())
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("submit", ((),)),
+        ("abandon", ((),)),
+        ("renew", (math.inf,)),
+        ("share", (0.5,)),
+        ("retry_now", ()),
+        ("remember", ({},)),
+    ],
+)
+def test_a_bug_in_what_the_event_loop_calls_is_told_too(
+    name: str, args: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def call() -> None:
+        dispatcher = dispatcher_of(FailingOnce())
+        monkeypatch.setattr(Delivery, "start", _bug)
+        monkeypatch.setattr(CohortNames, "remember", _bug)
+        asyncio.get_running_loop().call_soon(getattr(dispatcher, name), *args)
+        async with asyncio.timeout(30):
+            await dispatcher.crashed
+
+    with pytest.raises(LookupError, match="a bug"):
+        asyncio.run(call())
+
+
+def test_a_bug_when_it_is_time_to_go_on_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait() -> None:
+        clock = asyncio.get_running_loop().time
+        dispatcher = dispatcher_of(FailingOnce())
+        monkeypatch.setattr(Delivery, "wake_at_s", lambda *_: clock())
+        dispatcher.retry_now()
+        monkeypatch.setattr(Delivery, "start", _bug)
+        async with asyncio.timeout(30):
+            await dispatcher.crashed
+
+    with pytest.raises(LookupError, match="a bug"):
+        asyncio.run(wait())
+
+
+def _bug(*_: object) -> None:
+    raise LookupError("a bug")
