@@ -19,17 +19,14 @@ COMMIT_EVERY_S_MAX = 5.0
 # A commit that failed is repeated after this, not in a tight loop.
 _RETRY_S = 0.5
 
-# The group has moved on: the next turn, or the rebalance that follows, settles it.
-_REFUSED = frozenset(
-    {
-        "REBALANCE_IN_PROGRESS",
-        "ILLEGAL_GENERATION",
-        "UNKNOWN_MEMBER_ID",
-        "STALE_MEMBER_EPOCH",
-        "FENCED_MEMBER_EPOCH",
-        "FENCED_INSTANCE_ID",
-    }
-)
+# The group has moved on, and the next turn settles it. A broker answers a connection's requests in
+# their order: a commit sent behind the question to rejoin is answered when the group has its new
+# generation, which the client knows by then. To wait would be to meet the next rebalance, and one
+# after the other they would outlast the lease.
+_OUTDATED = frozenset({"REBALANCE_IN_PROGRESS", "ILLEGAL_GENERATION", "STALE_MEMBER_EPOCH"})
+
+# Likewise, but it is the rebalance that follows which settles it.
+_REFUSED = _OUTDATED | {"UNKNOWN_MEMBER_ID", "FENCED_MEMBER_EPOCH", "FENCED_INSTANCE_ID"}
 
 
 _Asked: TypeAlias = tuple[Intent, Commit]
@@ -117,7 +114,8 @@ class Committer:
             self._accepted([intent], sent_at_s)
         else:
             self._failed(result)
-            self._retry_s[partition.topic] = now_s + _RETRY_S
+            wait_s = 0.0 if result.error in _OUTDATED else _RETRY_S
+            self._retry_s[partition.topic] = now_s + wait_s
             self._next_s.pop(partition.topic, None)
 
     def _accepted(self, intents: list[Intent], sent_at_s: float) -> None:

@@ -122,7 +122,27 @@ def test_a_commit_that_is_not_taken_is_never_taken_for_done(error: str, result: 
     assert scene.relay.pending > 0  # Nothing is dropped for it.
 
 
-@pytest.mark.parametrize("error", ERRORS)
+# Those that are over once they are answered: the client knows the group's new generation by then.
+OUTDATED = ("REBALANCE_IN_PROGRESS", "ILLEGAL_GENERATION", "STALE_MEMBER_EPOCH")
+
+
+@pytest.mark.parametrize("error", OUTDATED)
+def test_a_commit_that_a_rebalance_has_outdated_is_repeated_as_soon_as_it_is_refused(
+    error: str,
+) -> None:
+    scene = Scene()
+    scene.committer.turn(0.0)
+    scene.answer(scene.consumer.sent[0], error, 0.1)
+    assert len(scene.consumer.sent) == 2
+
+    scene.answer(scene.consumer.sent[1], None, 0.2)
+
+    assert scene.committer.committed == {P: 0}
+    assert scene.relay.lease.until_s == 0.1 + LEASE_S  # From when the one that counts was sent.
+    assert scene.leaving(0.2) == 10
+
+
+@pytest.mark.parametrize("error", sorted(ERRORS.keys() - OUTDATED))
 def test_a_commit_that_is_not_taken_is_repeated_soon_and_not_at_once(error: str) -> None:
     scene = Scene()
     scene.committer.turn(0.0)
