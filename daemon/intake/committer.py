@@ -142,16 +142,29 @@ class Committer:
         )
 
     def commit_last(self, partitions: Iterable[Partition], now_s: float) -> None:
-        """Commit for the last time before giving these up, and wait for the answer."""
-        intents = self._relay.intents(partitions, now_s, last=True)
+        """Commit for the last time before giving these up, and wait for the answer.
+
+        What a rebalance has outdated is tried once more: who waits here does not rejoin again, and
+        what it has not given up yet is nobody else's.
+        """
+        outdated = self._commit_now(self._relay.intents(partitions, now_s, last=True), now_s)
+        self._commit_now(outdated, now_s)
+
+    def _commit_now(self, intents: list[Intent], now_s: float) -> list[Intent]:
+        """Commit and wait for the answer; return those to try again."""
         if not intents:
-            return
+            return []
+        outdated = []
         by_partition = {intent.partition: intent for intent in intents}
         for result in self._consumer.commit_now([_commit(intent) for intent in intents]):
+            intent = by_partition[result.commit.partition]
             if result.error is None:
-                self._accepted([by_partition[result.commit.partition]], now_s)
-            else:
-                self._failed(result)
+                self._accepted([intent], now_s)
+                continue
+            self._failed(result)
+            if result.error in _OUTDATED:
+                outdated.append(intent)
+        return outdated
 
     def repeat(self, partitions: Iterable[Partition]) -> None:
         """Commit these as they stand and wait for no answer; whatever it is, it changes nothing."""
