@@ -19,14 +19,17 @@ COMMIT_EVERY_S_MAX = 5.0
 # A commit that failed is repeated after this, not in a tight loop.
 _RETRY_S = 0.5
 
-# The group has moved on, and the next turn settles it. A broker answers a connection's requests in
-# their order: a commit sent behind the question to rejoin is answered when the group has its new
-# generation, which the client knows by then. To wait would be to meet the next rebalance, and one
-# after the other they would outlast the lease.
-_OUTDATED = frozenset({"REBALANCE_IN_PROGRESS", "ILLEGAL_GENERATION", "STALE_MEMBER_EPOCH"})
-
-# Likewise, but it is the rebalance that follows which settles it.
-_REFUSED = _OUTDATED | {"UNKNOWN_MEMBER_ID", "FENCED_MEMBER_EPOCH", "FENCED_INSTANCE_ID"}
+# The group has moved on: the next turn, or the rebalance that follows, settles it.
+_REFUSED = frozenset(
+    {
+        "REBALANCE_IN_PROGRESS",
+        "ILLEGAL_GENERATION",
+        "UNKNOWN_MEMBER_ID",
+        "STALE_MEMBER_EPOCH",
+        "FENCED_MEMBER_EPOCH",
+        "FENCED_INSTANCE_ID",
+    }
+)
 
 
 _Asked: TypeAlias = tuple[Intent, Commit]
@@ -114,8 +117,7 @@ class Committer:
             self._accepted([intent], sent_at_s)
         else:
             self._failed(result)
-            wait_s = 0.0 if result.error in _OUTDATED else _RETRY_S
-            self._retry_s[partition.topic] = now_s + wait_s
+            self._retry_s[partition.topic] = now_s + _RETRY_S
             self._next_s.pop(partition.topic, None)
 
     def _accepted(self, intents: list[Intent], sent_at_s: float) -> None:
@@ -142,29 +144,16 @@ class Committer:
         )
 
     def commit_last(self, partitions: Iterable[Partition], now_s: float) -> None:
-        """Commit for the last time before giving these up, and wait for the answer.
-
-        What a rebalance has outdated is tried once more: who waits here does not rejoin again, and
-        what it has not given up yet is nobody else's.
-        """
-        outdated = self._commit_now(self._relay.intents(partitions, now_s, last=True), now_s)
-        self._commit_now(outdated, now_s)
-
-    def _commit_now(self, intents: list[Intent], now_s: float) -> list[Intent]:
-        """Commit and wait for the answer; return those to try again."""
+        """Commit for the last time before giving these up, and wait for the answer."""
+        intents = self._relay.intents(partitions, now_s, last=True)
         if not intents:
-            return []
-        outdated = []
+            return
         by_partition = {intent.partition: intent for intent in intents}
         for result in self._consumer.commit_now([_commit(intent) for intent in intents]):
-            intent = by_partition[result.commit.partition]
             if result.error is None:
-                self._accepted([intent], now_s)
-                continue
-            self._failed(result)
-            if result.error in _OUTDATED:
-                outdated.append(intent)
-        return outdated
+                self._accepted([by_partition[result.commit.partition]], now_s)
+            else:
+                self._failed(result)
 
     def repeat(self, partitions: Iterable[Partition]) -> None:
         """Commit these as they stand and wait for no answer; whatever it is, it changes nothing."""

@@ -58,7 +58,7 @@ class FakeConsumer:
     def __init__(self) -> None:
         self.sent: list[Commit] = []
         self.results: list[CommitResult] = []
-        self.at_once: list[str | None] = []
+        self.at_once: str | None = None
         self.calls = 0
 
     def commit(self, commits: list[Commit]) -> None:
@@ -70,8 +70,7 @@ class FakeConsumer:
 
     def commit_now(self, commits: list[Commit]) -> list[CommitResult]:
         self.calls += 1
-        error = self.at_once.pop(0)
-        return [CommitResult(commit, error, "in words") for commit in commits]
+        return [CommitResult(commit, self.at_once, "in words") for commit in commits]
 
 
 class Scene:
@@ -123,27 +122,7 @@ def test_a_commit_that_is_not_taken_is_never_taken_for_done(error: str, result: 
     assert scene.relay.pending > 0  # Nothing is dropped for it.
 
 
-# Those that are over once they are answered: the client knows the group's new generation by then.
-OUTDATED = ("REBALANCE_IN_PROGRESS", "ILLEGAL_GENERATION", "STALE_MEMBER_EPOCH")
-
-
-@pytest.mark.parametrize("error", OUTDATED)
-def test_a_commit_that_a_rebalance_has_outdated_is_repeated_as_soon_as_it_is_refused(
-    error: str,
-) -> None:
-    scene = Scene()
-    scene.committer.turn(0.0)
-    scene.answer(scene.consumer.sent[0], error, 0.1)
-    assert len(scene.consumer.sent) == 2
-
-    scene.answer(scene.consumer.sent[1], None, 0.2)
-
-    assert scene.committer.committed == {P: 0}
-    assert scene.relay.lease.until_s == 0.1 + LEASE_S  # From when the one that counts was sent.
-    assert scene.leaving(0.2) == 10
-
-
-@pytest.mark.parametrize("error", sorted(ERRORS.keys() - OUTDATED))
+@pytest.mark.parametrize("error", ERRORS)
 def test_a_commit_that_is_not_taken_is_repeated_soon_and_not_at_once(error: str) -> None:
     scene = Scene()
     scene.committer.turn(0.0)
@@ -171,31 +150,16 @@ def test_a_topic_whose_commits_fail_does_not_keep_back_another() -> None:
     assert scene.committer.committed == {Q: 0}
 
 
-@pytest.mark.parametrize("error", sorted(ERRORS.keys() - OUTDATED))
+@pytest.mark.parametrize("error", ERRORS)
 def test_a_last_commit_that_is_not_taken_is_tried_once(error: str) -> None:
     scene = Scene()
-    scene.consumer.at_once = [error]
+    scene.consumer.at_once = error
 
     scene.committer.commit_last([P], 1.0)
 
     assert scene.consumer.calls == 1
     assert scene.committer.committed == {}
     assert not scene.relay.lease.fresh(1.0)
-
-
-@pytest.mark.parametrize("then", [None, "ILLEGAL_GENERATION", "_TIMED_OUT"])
-@pytest.mark.parametrize("error", OUTDATED)
-def test_a_last_commit_that_a_rebalance_has_outdated_is_tried_once_more(
-    error: str, then: str | None
-) -> None:
-    scene = Scene()
-    scene.consumer.at_once = [error, then]
-
-    scene.committer.commit_last([P], 1.0)
-
-    assert scene.consumer.calls == 2
-    assert scene.committer.committed == ({P: 0} if then is None else {})
-    assert scene.relay.lease.fresh(1.0) is (then is None)
 
 
 @pytest.mark.parametrize("sent_again", [False, True])
