@@ -27,7 +27,7 @@ _SLICE = 600
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 nobody listens on, and no other test is given for long."""
-    ports = _own_ports()
+    _, ports = _own_slice()
     for _ in range(_SLICE):
         port = next(ports)
         if (probe := _bound(port)) is not None:
@@ -37,16 +37,13 @@ def free_port() -> int:
 
 
 @functools.cache
-def _own_ports() -> Iterator[int]:
-    """Return this process's ports in turn; its hold on the first of them ends with it."""
+def _own_slice() -> tuple[socket.socket, Iterator[int]]:
+    """Return what holds this process's slice, its first port, and the others in turn."""
     for first in _PORTS[::_SLICE]:
         if (lease := _bound(first)) is not None:
-            _leases.append(lease)
-            return itertools.cycle(random.sample(range(first + 1, first + _SLICE), _SLICE - 1))
+            others = random.sample(range(first + 1, first + _SLICE), _SLICE - 1)
+            return lease, itertools.cycle(others)
     raise RuntimeError(f"{len(_PORTS) // _SLICE} processes of tests have all ports below 32000")
-
-
-_leases: list[socket.socket] = []
 
 
 def _bound(port: int) -> socket.socket | None:
