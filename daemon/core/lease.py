@@ -53,3 +53,7 @@ class Lease:
     def fresh(self, now_s: float) -> bool:
         """Tell whether a request may be started now."""
         return now_s < self.until_s
+
+    def overdue(self, now_s: float) -> bool:
+        """Tell whether half of it is over: while commits are taken it never comes to that."""
+        return self._length_s > 0 and self.until_s - now_s < self._length_s / 2

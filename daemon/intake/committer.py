@@ -145,7 +145,13 @@ class Committer:
 
     def commit_last(self, partitions: Iterable[Partition], now_s: float) -> None:
         """Commit for the last time before giving these up, and wait for the answer."""
-        intents = self._relay.intents(partitions, now_s, last=True)
+        self._commit_now(self._relay.intents(partitions, now_s, last=True), now_s)
+
+    def renew(self, partitions: Iterable[Partition], now_s: float) -> None:
+        """Commit these as they stand, and wait for the answer, for the sake of the lease."""
+        self._commit_now(self._relay.intents(partitions, now_s), now_s)
+
+    def _commit_now(self, intents: list[Intent], now_s: float) -> None:
         if not intents:
             return
         by_partition = {intent.partition: intent for intent in intents}

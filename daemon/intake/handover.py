@@ -49,6 +49,16 @@ class Handover:
         """Take what has ended."""
         self._wait(0.0)
 
+    def renew_lease(self, partitions: Sequence[Partition]) -> None:
+        """Have a lease to finish these on, where the commits of late were not taken.
+
+        A broker refuses what is sent while it gathers the group, so a few rebalances in a row may
+        outlast a lease. In a revocation it waits for us, with our generation, and takes a commit.
+        """
+        now_s = self._clock()
+        if self._relay.pending and self._relay.lease.overdue(now_s):
+            self._committer.renew(partitions, now_s)
+
     def revoke(self, partitions: Sequence[Partition], deadline_s: float) -> None:
         """Seal and finish what touches these, abandon the rest, commit, give them up.
 

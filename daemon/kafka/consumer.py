@@ -213,7 +213,7 @@ class KafkaConsumer(Asking):
         return self._committer.oldest_age_s()
 
     def commit_now(self, commits: Sequence[Commit]) -> list[CommitResult]:
-        """Send and wait: for the last commit of a partition only, also inside `on_revoke`.
+        """Send and wait: for those who give partitions up only, also inside `on_revoke`.
 
         It waits as long as the coordinator is silent (60 s and more, measured), so when an answer
         is already owed for 5 s nothing is sent, and all are answered `_TIMED_OUT`.

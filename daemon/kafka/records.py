@@ -232,7 +232,7 @@ class ConsumerPort(Protocol):
         """Return the answers that came since the last call, in any order."""
 
     def commit_now(self, commits: Sequence[Commit]) -> list[CommitResult]:
-        """Send and wait: for the last commit of a partition only."""
+        """Send and wait: for those who give partitions up only."""
 
     def committed(
         self, partitions: Sequence[Partition], timeout_s: float

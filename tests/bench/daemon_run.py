@@ -50,7 +50,7 @@ class Braze:
         found = re.search(r"ready at (\S+)", self._child.output)
         assert found is not None
         self.url = found[1]
-        self._http = httpx.Client(base_url=self.url, trust_env=False, timeout=60.0)
+        self._http = httpx.Client(base_url=self.url, trust_env=False, timeout=300.0)
 
     def __enter__(self) -> Self:
         return self

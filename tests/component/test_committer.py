@@ -162,6 +162,19 @@ def test_a_last_commit_that_is_not_taken_is_tried_once(error: str) -> None:
     assert not scene.relay.lease.fresh(1.0)
 
 
+@pytest.mark.parametrize("error", [None, "ILLEGAL_GENERATION"])
+def test_a_commit_for_the_lease_renews_it_only_when_it_is_taken(error: str | None) -> None:
+    scene = Scene()
+    scene.consumer.at_once = error
+
+    scene.committer.renew([P], 1.0)
+
+    assert scene.consumer.calls == 1
+    assert scene.relay.lease.fresh(1.0) is (error is None)
+    assert scene.renewed == ([1.0 + LEASE_S] if error is None else [])
+    assert scene.leaving(1.0) == (10 if error is None else 0)
+
+
 @pytest.mark.parametrize("sent_again", [False, True])
 @pytest.mark.parametrize("error", [None, "ILLEGAL_GENERATION"])
 def test_the_answer_to_a_commit_of_an_earlier_assignment_moves_nothing(

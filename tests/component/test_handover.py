@@ -16,7 +16,7 @@ from tests.support.builders import P0, abandoned, acknowledge, members, relay_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from daemon.core.model import Flush
+    from daemon.core.model import Flush, Partition
 
 REQUEST_S = 2.0
 ON_THE_WIRE = Outlook(busy=True)
@@ -46,12 +46,21 @@ class Scene:
             turn=lambda _: None,
         )
         self.committed: list[float] = []
+        self.renewed: list[float] = []
+        self.refuses = False
         committer = SimpleNamespace(
-            commit_last=lambda _, now_s: self.committed.append(now_s), forget=lambda _: None
+            commit_last=lambda _, now_s: self.committed.append(now_s),
+            renew=self._renew,
+            forget=lambda _: None,
         )
         self.handover = Handover(
             ports, self.relay, cast("Any", letters), cast("Any", committer), REQUEST_S
         )
+
+    def _renew(self, partitions: Sequence[Partition], now_s: float) -> None:
+        self.renewed.append(now_s)
+        if not self.refuses:
+            self.relay.acknowledge(self.relay.intents(partitions, now_s), now_s)
 
     def _abandon(self, flush_ids: Sequence[int]) -> None:
         self.abandoned_at_s = self.now_s
@@ -108,3 +117,39 @@ def test_on_a_stale_lease_nothing_is_waited_for() -> None:
 
     assert scene.submitted == []
     assert scene.committed == [4_000.0]
+
+
+def test_a_lease_that_ran_out_is_renewed_to_finish_on() -> None:
+    scene = Scene(ON_THE_WIRE)
+    scene.now_s = 4_000.0
+
+    scene.handover.renew_lease([P0])
+    scene.handover.revoke([P0], 4_012.0)
+
+    assert scene.renewed == [4_000.0]
+    assert [len(flush.changes) for flush in scene.submitted] == [3]
+
+
+def test_a_lease_that_can_not_be_renewed_is_not_asked_for_again() -> None:
+    scene = Scene(ON_THE_WIRE)
+    scene.refuses = True
+    scene.now_s = 4_000.0
+
+    scene.handover.renew_lease([P0])
+    scene.handover.revoke([P0], 4_012.0)
+
+    assert scene.renewed == [4_000.0]
+    assert scene.submitted == []
+    assert scene.committed == [4_000.0]
+
+
+@pytest.mark.parametrize(("now_s", "held"), [(0.0, True), (4_000.0, False)])
+def test_no_commit_is_waited_for_that_nothing_needs(now_s: float, *, held: bool) -> None:
+    scene = Scene(ON_THE_WIRE)
+    scene.now_s = now_s
+    if not held:
+        scene.relay.give_up(P0)
+
+    scene.handover.renew_lease([P0])
+
+    assert scene.renewed == []

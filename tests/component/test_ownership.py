@@ -69,7 +69,13 @@ class Scene:
             surveys=self.surveys,
         )
         starts = SimpleNamespace(find=self.find, met=lambda _: None)
-        handover = SimpleNamespace(revoke=lambda *_: None, lose=lambda *_: None, drop=self.drop)
+        self.steps: list[str] = []
+        handover = SimpleNamespace(
+            renew_lease=lambda _: self.steps.append("renew the lease"),
+            revoke=lambda *_: self.steps.append("revoke"),
+            lose=lambda _: self.steps.append("lose"),
+            drop=self.drop,
+        )
         self.ownership = Ownership(
             ports, self.relay, cast("Any", starts), cast("Any", handover), 1.0
         )
@@ -147,6 +153,18 @@ def test_partitions_that_go_before_they_were_begun_are_forgotten() -> None:
 
     assert scene.consumer.begun == {}
     assert not scene.ownership.assigned
+
+
+def test_what_is_revoked_is_finished_on_a_lease_and_for_what_is_lost_none_is_asked() -> None:
+    scene = Scene()
+    scene.ownership.on_assign([P])
+
+    scene.ownership.on_revoke([P])
+    assert scene.steps == ["renew the lease", "revoke"]
+
+    scene.ownership.on_assign([P])
+    scene.ownership.on_lost([P])
+    assert scene.steps[2:] == ["lose"]
 
 
 def test_who_has_lost_its_partitions_is_no_member_until_the_group_says_so() -> None:

@@ -22,6 +22,21 @@ def test_a_commit_is_good_from_when_it_was_sent() -> None:
     assert not lease.fresh(110.0)
 
 
+def test_a_commit_is_overdue_when_half_of_the_lease_is_over() -> None:
+    lease = Lease(10.0)
+    assert lease.overdue(0.0)  # None was taken yet.
+
+    lease.renew(100.0)
+
+    assert not lease.overdue(105.0)
+    assert lease.overdue(105.1)
+    assert lease.overdue(200.0)
+
+
+def test_without_a_length_no_commit_is_overdue() -> None:
+    assert not Lease(0).overdue(100.0)
+
+
 def test_an_older_commit_shortens_nothing() -> None:
     lease = Lease(10.0)
     lease.renew(100.0)
