@@ -105,9 +105,16 @@ class Tenure:
         """An ambiguous attempt that touched this partition may be applied until then."""
         self._unsettled_until_s = max(self._unsettled_until_s, until_s)
 
-    def needs_intent(self) -> bool:
-        """Tell whether less than half of the acknowledged reserve is left."""
-        return self._acknowledged - self.position < RESERVE // 2
+    def needs_intent(self, *, leaving: bool = False) -> bool:
+        """Tell whether less than half of the acknowledged reserve is left.
+
+        Who leaves reads nothing more, and needs none beyond his position.
+        """
+        return self._acknowledged - self.position < (0 if leaving else RESERVE // 2)
+
+    def is_clean(self, now_s: float) -> bool:
+        """Tell whether nothing of it is held, nor can still be on its way."""
+        return self._is_clean(self.ledger.committable()[0], now_s)
 
     def intent(self, now_s: float, *, last: bool) -> Intent:
         """Return the commit to send now. `sent_to` never falls, during a replay included.

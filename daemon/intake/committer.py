@@ -53,30 +53,38 @@ class Committer:
         self._next_s: dict[str, float] = {}
         self._retry_s: dict[str, float] = {}
         self.committed: dict[Partition, int] = {}
+        self._clean: set[Partition] = set()  # Whose last commit that was taken says so.
         self.accepted = 0
 
-    @property
-    def done(self) -> bool:
-        """Tell whether the broker has taken all that may be committed now."""
-        return not any(map(self._is_behind, self._relay.tenures.values()))
+    def done(self, now_s: float) -> bool:
+        """Tell whether the broker has taken all that who leaves may commit now, the word included.
 
-    def turn(self, now_s: float, *, hurry: bool = False) -> None:
-        """Take answers, and send what is due; in a hurry, whatever is not committed yet."""
+        The word is that a partition is clean: whoever takes it over would wait without it. It is
+        not left to the commit at the very end, which a broker that gathers the group refuses.
+        """
+        return not any(self._is_behind(t, now_s) for t in self._relay.tenures.values())
+
+    def turn(self, now_s: float, *, leaving: bool = False) -> None:
+        """Take answers, and send what is due; when leaving, whatever is not committed yet."""
         for result in self._consumer.commit_results():
             self._take(result, now_s)
-        due = self._due(now_s, hurry=hurry)
+        due = self._due(now_s, leaving=leaving)
         if due:
-            self._send(due, now_s)
+            self._send(due, now_s, leaving=leaving)
 
-    def _is_behind(self, tenure: Tenure) -> bool:
-        return self.committed.get(tenure.partition) != tenure.ledger.committable()[0]
+    def _is_behind(self, tenure: Tenure, now_s: float) -> bool:
+        partition = tenure.partition
+        if self.committed.get(partition) != tenure.ledger.committable()[0]:
+            return True
+        return partition not in self._clean and tenure.is_clean(now_s)
 
-    def _due(self, now_s: float, *, hurry: bool) -> list[Partition]:
+    def _due(self, now_s: float, *, leaving: bool) -> list[Partition]:
         topics: dict[str, list[Partition]] = {}
         urgent: set[str] = set()
         for partition, tenure in self._relay.tenures.items():
             topics.setdefault(partition.topic, []).append(partition)
-            if tenure.needs_intent() or (hurry and self._is_behind(tenure)):
+            behind = leaving and self._is_behind(tenure, now_s)
+            if behind or tenure.needs_intent(leaving=leaving):
                 urgent.add(partition.topic)
         return [
             partition
@@ -94,9 +102,9 @@ class Committer:
         lease_s = self._relay.lease.length_s
         return min(COMMIT_EVERY_S_MAX, lease_s / 3) if lease_s else COMMIT_EVERY_S_MAX
 
-    def _send(self, partitions: Iterable[Partition], now_s: float) -> None:
+    def _send(self, partitions: Iterable[Partition], now_s: float, *, leaving: bool) -> None:
         commits = []
-        for intent in self._relay.intents(partitions, now_s):
+        for intent in self._relay.intents(partitions, now_s, last=leaving):
             topic = intent.partition.topic
             commits.append(_commit(intent))
             asked = self._sent.setdefault(topic, (now_s, {}))[1]
@@ -127,6 +135,9 @@ class Committer:
         self._line.renew(self._relay.lease.until_s)
         for intent in intents:
             self.committed[intent.partition] = intent.offset
+            self._clean.discard(intent.partition)
+            if intent.mark.clean:
+                self._clean.add(intent.partition)
             self._log.forget(event.COMMIT_FAILED, str(intent.partition))
 
     def _failed(self, result: CommitResult) -> None:
@@ -168,6 +179,7 @@ class Committer:
     def forget(self, partition: Partition) -> None:
         """It is no longer ours: an answer that still comes concerns nobody."""
         self.committed.pop(partition, None)
+        self._clean.discard(partition)
         sent = self._sent.get(partition.topic)
         if sent is not None:
             sent[1].pop(partition, None)

@@ -138,7 +138,7 @@ class Intake:
         self._handover.finish_flushes()
         self._match_pause()
         self._call_back_suspects()
-        self.committer.turn(now_s, hurry=self.draining)
+        self.committer.turn(now_s, leaving=self.draining)
         return self._hand_over()
 
     # What comes in.
@@ -273,7 +273,7 @@ class Intake:
         committed by then: the last commit alone may be refused while the group rebalances, and
         what it covers would be delivered twice (G14).
         """
-        if self.letters.waiting or not self.committer.done:
+        if self.letters.waiting or not self.committer.done(self._clock()):
             return False
         if self.relay.idle or handed_over:
             return self.relay.idle

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from daemon.core.intent import Mark
 from daemon.core.lease import Lease
 from daemon.core.model import Partition
 from daemon.core.relay import Relay
@@ -115,7 +116,7 @@ def test_a_commit_that_is_not_taken_is_never_taken_for_done(error: str, result: 
     assert scene.counted(result) == 1
     assert scene.counted("accepted") == 0
     assert scene.committer.committed == {}
-    assert not scene.committer.done
+    assert not scene.committer.done(0.1)
     assert scene.renewed == []
     assert not scene.relay.lease.fresh(0.1)
     assert scene.leaving(0.1) == 0
@@ -127,7 +128,7 @@ def test_a_commit_that_is_not_taken_is_repeated_soon_and_not_at_once(error: str)
     scene = Scene()
     scene.committer.turn(0.0)
     scene.answer(scene.consumer.sent[0], error, 0.1)
-    scene.committer.turn(0.55, hurry=True)
+    scene.committer.turn(0.55, leaving=True)
     assert len(scene.consumer.sent) == 1
 
     scene.committer.turn(0.6)
@@ -136,6 +137,45 @@ def test_a_commit_that_is_not_taken_is_repeated_soon_and_not_at_once(error: str)
     assert scene.committer.committed == {P: 0}
     assert scene.relay.lease.until_s == 0.6 + LEASE_S  # From when the one that counts was sent.
     assert scene.leaving(0.7) == 10
+
+
+def _mark(commit: Commit) -> Mark:
+    mark = Mark.decode(commit.metadata)
+    assert mark is not None
+    return mark
+
+
+def test_who_leaves_stays_until_the_broker_has_taken_the_word_that_all_is_clean() -> None:
+    scene = Scene()
+    scene.relay.give_up(P)
+    scene.own(P)
+    scene.committer.turn(0.0)
+    scene.answer(scene.consumer.sent[0], None, 0.1)
+    assert not _mark(scene.consumer.sent[0]).clean
+
+    scene.committer.turn(0.2, leaving=True)
+    [_, last] = scene.consumer.sent
+    assert _mark(last).clean
+    scene.answer(last, "ILLEGAL_GENERATION", 0.3)
+    assert not scene.committer.done(0.3)
+
+    scene.committer.turn(0.8, leaving=True)
+    scene.answer(scene.consumer.sent[-1], None, 0.9)
+    assert _mark(scene.consumer.sent[-1]).clean
+    assert scene.committer.done(0.9)
+    scene.committer.turn(1.0, leaving=True)
+    assert len(scene.consumer.sent) == 3
+
+
+def test_who_leaves_does_not_wait_for_a_word_that_can_not_be_given() -> None:
+    scene = Scene()  # Of ten changes that are held.
+
+    scene.committer.turn(0.0, leaving=True)
+    scene.answer(scene.consumer.sent[0], None, 0.1)
+
+    assert not _mark(scene.consumer.sent[0]).clean
+    assert scene.committer.done(0.1)
+    assert scene.leaving(0.1) == 10
 
 
 def test_a_topic_whose_commits_fail_does_not_keep_back_another() -> None:

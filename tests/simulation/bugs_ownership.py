@@ -55,9 +55,17 @@ def _lease_from_the_answer(committer: Committer, intents: list[Intent], _sent_at
     _ACCEPTED(committer, intents, committer.__dict__["heard_at_s"])
 
 
-def _note_time(committer: Committer, now_s: float, *, hurry: bool = False) -> None:
+def _note_time(committer: Committer, now_s: float, *, leaving: bool = False) -> None:
     committer.__dict__["heard_at_s"] = now_s
-    _TURN(committer, now_s, hurry=hurry)
+    _TURN(committer, now_s, leaving=leaving)
+
+
+def _as_if_leaving(committer: Committer, now_s: float, *, leaving: bool = False) -> None:
+    _TURN(committer, now_s, leaving=True)
+
+
+def _as_if_staying(committer: Committer, now_s: float, *, leaving: bool = False) -> None:
+    _TURN(committer, now_s)
 
 
 def _note_last(committer: Committer, partitions: Sequence[Partition], now_s: float) -> None:
@@ -70,6 +78,10 @@ _ACCEPTED, _TURN, _COMMIT_LAST = Committer._accepted, Committer.turn, Committer.
 
 def _nothing(*_args: object, **_fields: object) -> None:
     return
+
+
+def _never(*_args: object) -> bool:
+    return False
 
 
 def _always_clean(_tenure: Tenure, _offset: int, _now_s: float) -> bool:
@@ -142,7 +154,14 @@ BUGS: dict[str, Bug] = {
     "end_of_log_untold": bug("G5", (Tenure, "intent", _end_of_log_untold)),
     "sealed_beyond_intent": bug("G5", (Tenure, "may_seal", _seals_beyond_intent)),
     "not_drained": bug("G14", (Handover, "revoke", _revoke_without_drain), arm="rolling"),
-    "no_last_commit": bug("G14", (Committer, "commit_last", _nothing), arm="rolling"),
+    "clean_while_reading": bug("G6", (Committer, "turn", _as_if_leaving)),
+    "no_last_commit": bug(
+        "G14",
+        (Committer, "commit_last", _nothing),
+        (Committer, "turn", _as_if_staying),
+        (Tenure, "is_clean", _never),
+        arm="rolling",
+    ),
     "begun_at_latest": bug("G2", (Starts, "_first_offset", _latest)),
     "added_partition_at_latest": bug("G2", (Starts, "_first_offset", _as_if_first)),
     "topic_made_anew_read_on": bug("G2", (starts, "take_over", _read_on)),
