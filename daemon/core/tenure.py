@@ -119,8 +119,8 @@ class Tenure:
     def intent(self, now_s: float, *, last: bool) -> Intent:
         """Return the commit to send now. `sent_to` never falls, during a replay included.
 
-        Only the last one before giving the partition up may say clean; a process that dies
-        leaves an earlier one, and those say open.
+        Only the last ones, of who gives the partition up and reads nothing more, may say clean; a
+        process that dies leaves an earlier one, and those say open.
         """
         offset, epoch = self.ledger.committable()
         # The last one sends nothing more, so it asks for no new reserve.
