@@ -31,11 +31,13 @@ def test_a_failing_world_is_shrunk_and_fails_for_the_same_reason(bug: str) -> No
 
     smallest = shrunk(verdict, bug)
 
-    left, whole = smallest.narrowing, all_of(scenario(verdict.seed, verdict.arm))
+    left = _sizes(smallest.narrowing)
+    whole = _sizes(all_of(scenario(verdict.seed, verdict.arm)))
     assert smallest.verdict.guarantee == verdict.guarantee
-    assert _sizes(left) != _sizes(whole)
-    assert all(less <= more for less, more in zip(_sizes(left), _sizes(whole), strict=True))
-    assert smallest.verdict.steps < verdict.steps
+    assert all(less <= more for less, more in zip(left, whole, strict=True))
+    # How long it runs until it fails is not made smaller: with less in it, that may be later.
+    assert left[0] < whole[0], "as many faults"
+    assert left[1] < whole[1], "as many changes"
 
 
 def test_each_fault_that_is_left_is_needed() -> None:
