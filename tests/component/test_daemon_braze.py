@@ -41,7 +41,7 @@ def test_a_refused_key_holds_everything_until_its_file_is_corrected(
     stage.wait_members(vip={"u1"}, timeout_s=8.0)  # Far sooner than the 15 s of a slow probe.
     daemon.wait_until_ready()
     wait_until("the offset follows", lambda: stage.committed_offset() == 1)
-    assert daemon.log_lines("secret_reloaded")
+    daemon.wait_for_line("secret_reloaded")
     assert daemon.status()["counters"]["dead_letters"] == 0
     assert daemon.terminate() == 0
 

@@ -52,6 +52,7 @@ def test_after_a_restart_no_cohort_is_announced_again(stage: Stage, names: str) 
     stage.wait_members(vip={"u1", "u2"}, plain={"u1", "u2"}, new={"u1"})
 
     assert announcements(stage)[told:] == ["new"]
+    second.wait_for_line("names_remembered")
     [line] = second.log_lines("names_remembered")
     assert (line["cohorts"], line["whole"]) == (2, True)
     assert second.terminate() == 0
@@ -115,7 +116,8 @@ def test_a_topic_that_is_not_there_is_told_and_holds_nobody_up_for_long(stage: S
 
     stage.wait_members(vip={"u1"}, timeout_s=60.0)
 
-    assert daemon.log_lines("names_trouble")
+    daemon.wait_for_line("names_trouble")
+    daemon.wait_for_line("names_remembered")
     [line] = daemon.log_lines("names_remembered")
     assert line["whole"] is False
     assert daemon.terminate() == 0

@@ -109,6 +109,7 @@ def test_without_a_dead_letter_topic_a_broken_record_stops_its_partition_only(
     assert [row["partition"] for row in parked["partitions"] if row["state"] == "parked"] == [0]
     stage.produce(add("vip", "u4"), partition=1)
     stage.wait_members(vip={"u1", "u3", "u4"})
+    daemon.wait_for_line("partition_parked")  # It is written by another thread.
     [line] = daemon.log_lines("partition_parked")
     assert "record 1 " in line["why"]
     assert daemon.terminate() == 0

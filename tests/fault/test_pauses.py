@@ -42,6 +42,7 @@ def test_a_pause_of_half_a_session_costs_no_rebalance_and_repeats_nothing(
 
     delivered = stage.deliveries()
     assert len(delivered) == len(set(delivered)) == len(expected)
+    daemon.wait_for_line("partitions_assigned")
     assert len(daemon.log_lines("partitions_assigned")) == 1
     assert not daemon.log_lines("partitions_revoked")
     assert not daemon.log_lines("partitions_lost")

@@ -177,8 +177,8 @@ def test_a_position_that_retention_took_parks_its_partition_and_the_others_go_on
     stage.wait_members(other={"u1"})
     status = second.wait_for_reason("parked")
     assert [row["partition"] for row in status["partitions"] if row["state"] == "parked"] == [0]
-    assert len(second.log_lines("partition_parked")) == 1
     assert second.terminate() == 0
+    assert len(second.log_lines("partition_parked")) == 1
     assert stage.committed()[0][0] == 10
 
 
