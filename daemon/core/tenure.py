@@ -114,7 +114,11 @@ class Tenure:
 
     def is_clean(self, now_s: float) -> bool:
         """Tell whether nothing of it is held, nor can still be on its way."""
-        return self._is_clean(self.ledger.committable()[0], now_s)
+        return (
+            self.ledger.committable()[0] == self.position
+            and now_s >= self._unsettled_until_s
+            and now_s >= self._wait_until_s
+        )
 
     def intent(self, now_s: float, *, last: bool) -> Intent:
         """Return the commit to send now. `sent_to` never falls, during a replay included.
@@ -125,7 +129,7 @@ class Tenure:
         offset, epoch = self.ledger.committable()
         # The last one sends nothing more, so it asks for no new reserve.
         self._asked = max(self._asked, self.position + (0 if last else RESERVE))
-        clean = last and self._is_clean(offset, now_s)
+        clean = last and self.is_clean(now_s)
         sent_to = TO_THE_END if self._barrier_to == END_OF_LOG else self._asked
         mark = Mark(sent_to, clean, self._topic_id, self._fingerprint)
         return Intent(self.partition, offset, mark, epoch)
@@ -133,10 +137,3 @@ class Tenure:
     def acknowledge(self, sent_to: int) -> None:
         """The broker has taken an intent."""
         self._acknowledged = max(self._acknowledged, sent_to)
-
-    def _is_clean(self, offset: int, now_s: float) -> bool:
-        return (
-            offset == self.position
-            and now_s >= self._unsettled_until_s
-            and now_s >= self._wait_until_s
-        )

@@ -84,16 +84,17 @@ def _never(*_args: object) -> bool:
     return False
 
 
-def _always_clean(_tenure: Tenure, _offset: int, _now_s: float) -> bool:
+def _always_clean(_tenure: Tenure, _now_s: float) -> bool:
     return True
 
 
-def _clean_although_behind(tenure: Tenure, _offset: int, now_s: float) -> bool:
+def _clean_although_behind(tenure: Tenure, now_s: float) -> bool:
     return now_s >= max(tenure._unsettled_until_s, tenure.wait_until_s)
 
 
-def _clean_while_waiting(tenure: Tenure, offset: int, now_s: float) -> bool:
-    return offset == tenure.position and now_s >= tenure._unsettled_until_s
+def _clean_while_waiting(tenure: Tenure, now_s: float) -> bool:
+    behind = tenure.ledger.committable()[0] != tenure.position
+    return not behind and now_s >= tenure._unsettled_until_s
 
 
 def _intent_forgets(tenure: Tenure, now_s: float, *, last: bool) -> Intent:
@@ -146,9 +147,9 @@ BUGS: dict[str, Bug] = {
         (Committer, "commit_last", _note_last),
     ),
     "nothing_abandoned": bug("G6, G10", (Handover, "_abandon", _nothing)),
-    "always_clean": bug("G6", (Tenure, "_is_clean", _always_clean)),
-    "clean_although_behind": bug("G6", (Tenure, "_is_clean", _clean_although_behind)),
-    "clean_while_waiting": bug("G6", (Tenure, "_is_clean", _clean_while_waiting)),
+    "always_clean": bug("G6", (Tenure, "is_clean", _always_clean)),
+    "clean_although_behind": bug("G6", (Tenure, "is_clean", _clean_although_behind)),
+    "clean_while_waiting": bug("G6", (Tenure, "is_clean", _clean_while_waiting)),
     "clean_forgets_ambiguous": bug("G6", (Tenure, "settle_until", _nothing)),
     "sent_to_lowered": bug("G5", (Tenure, "intent", _intent_forgets)),
     "end_of_log_untold": bug("G5", (Tenure, "intent", _end_of_log_untold)),
