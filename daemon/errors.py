@@ -12,15 +12,15 @@ person who configured us, did wrong, and for the few ends of the line.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 
 class CohortdError(Exception):
     """Its text is one readable line: what was wrong, where, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One thing wrong with the configuration; `found` is never a secret's value."""
 
     path: str  # Dotted, with indices: `inputs[0].mapping.cohort_id`.

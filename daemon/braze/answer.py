@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -48,8 +47,7 @@ class Heard(msgspec.Struct, frozen=True):
     early: bool = False  # It ended while a part of the request had not left.
 
 
-@dataclass(frozen=True, slots=True)
-class Unquotable:
+class Unquotable(msgspec.Struct, frozen=True):
     """What `Answer.detail` must not show."""
 
     secrets: tuple[str, ...] = ()

@@ -94,8 +94,7 @@ class DeliveryWatch:
         if attempt.update is None:
             self._log.info(event.COHORT_ANNOUNCED, cohort=attempt.cohort, name=attempt.name)
             return
-        adds = sum(attempt.update.changes.values())
-        removes = len(attempt.update) - adds
+        adds, removes = len(attempt.update.added), len(attempt.update.removed)
         self._metrics.flush_size.observe(len(attempt.update))
         self._metrics.delivered(attempt.cohort, adds, removes)
         for tally in (counts, self._totals):

@@ -6,9 +6,10 @@ Everything here is immutable and knows nothing of where it came from or goes to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from itertools import chain
+from typing import NamedTuple, Self, TypeAlias
 
 
 class Partition(NamedTuple):
@@ -91,13 +92,33 @@ class Flush:
 
 @dataclass(frozen=True, slots=True)
 class CohortUpdate:
-    """The members of one request: 1 to 1,000 ids over all kinds and both directions (G3)."""
+    """The members of one request: 1 to 1,000 ids over all kinds and both directions (G3).
+
+    Nobody is in both lists. A table of them is wanted only where Braze does not take them.
+    """
 
     cohort: str
-    changes: Changes
+    added: Sequence[Member] = ()
+    removed: Sequence[Member] = ()
+
+    @classmethod
+    def of(cls, cohort: str, changes: Merged) -> Self:
+        """Return the update that says these changes."""
+        added = [member for member, add in changes.items() if add]
+        return cls(cohort, added, [member for member, add in changes.items() if not add])
 
     def __len__(self) -> int:
-        return len(self.changes)
+        return len(self.added) + len(self.removed)
+
+    @property
+    def members(self) -> Iterator[Member]:
+        """Everybody it names, those who leave first."""
+        return chain(self.removed, self.added)
+
+    @property
+    def changes(self) -> Changes:
+        """What it says of each, in a table of its own."""
+        return dict.fromkeys(self.removed, False) | dict.fromkeys(self.added, True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import compress, islice
 from operator import not_
 
@@ -30,57 +30,60 @@ def plan(flush: Flush) -> Iterator[CohortUpdate]:
     Removals go first: somebody who has left must not be messaged while a long backlog of
     additions is on its way.
     """
-    for chunk in _chunks(flush.changes):
-        for part in _within_bytes(chunk):
-            yield CohortUpdate(flush.cohort, part)
+    for removed, added in _chunks(flush.changes):
+        yield from _within_bytes(CohortUpdate(flush.cohort, added, removed))
 
 
 def halves(update: CohortUpdate) -> tuple[CohortUpdate, CohortUpdate]:
     """Split a refused update of at least two members."""
     assert len(update) > 1, update.cohort
-    items = list(update.changes.items())
-    middle = len(items) // 2
+    middle = len(update) // 2
+    joining = max(0, middle - len(update.removed))  # Who leaves comes first.
     return (
-        CohortUpdate(update.cohort, dict(items[:middle])),
-        CohortUpdate(update.cohort, dict(items[middle:])),
+        CohortUpdate(update.cohort, update.added[:joining], update.removed[:middle]),
+        CohortUpdate(update.cohort, update.added[joining:], update.removed[middle:]),
     )
 
 
-def _chunks(changes: Merged) -> Iterator[Changes]:
-    if len(changes) <= MEMBERS_MAX:
-        yield changes if isinstance(changes, dict) else dict(changes)
-        return
-    # By keys alone: to make tables of pairs takes nearly twice the time (measured).
-    removed = compress(changes, map(not_, changes.values()))
-    added = compress(changes, changes.values())
-    while chunk := dict.fromkeys(islice(removed, MEMBERS_MAX), False):
-        chunk.update(dict.fromkeys(islice(added, MEMBERS_MAX - len(chunk)), True))
-        yield chunk
-    while chunk := dict.fromkeys(islice(added, MEMBERS_MAX), True):
-        yield chunk
+def _chunks(changes: Merged) -> Iterator[tuple[list[Member], list[Member]]]:
+    """Yield who leaves and who joins by each request.
+
+    By keys alone, and all are walked through once for either: once at all where nobody leaves.
+    """
+    removed: Iterator[Member] = iter(())
+    added = iter(changes)
+    if not all(changes.values()):
+        removed = compress(changes, map(not_, changes.values()))
+        added = compress(changes, changes.values())
+    while True:
+        leave = list(islice(removed, MEMBERS_MAX))
+        join = list(islice(added, MEMBERS_MAX - len(leave)))
+        if not (leave or join):
+            return
+        yield leave, join
 
 
-def _surely_within(chunk: Changes) -> bool:
+def _surely_within(update: CohortUpdate) -> bool:
     """Tell by the texts as a whole, a tenth of the cost; where some member is none, by nothing."""
     try:
-        chars = len("".join(chunk))  # type: ignore[arg-type]  # A tuple raises.
+        chars = len("".join(update.members))  # type: ignore[arg-type]  # A tuple raises.
     except TypeError:
         return False
-    most = chars * _JSON_CHAR_BYTES_MAX + len(chunk) * _MEMBER_OVERHEAD_BYTES
+    most = chars * _JSON_CHAR_BYTES_MAX + len(update) * _MEMBER_OVERHEAD_BYTES
     return most <= MEMBERS_BYTES_MAX
 
 
-def _within_bytes(chunk: Changes) -> Iterable[Changes]:
-    if _surely_within(chunk) or sum(map(member_bytes_max, chunk)) <= MEMBERS_BYTES_MAX:
-        yield chunk
+def _within_bytes(update: CohortUpdate) -> Iterator[CohortUpdate]:
+    if _surely_within(update) or sum(map(member_bytes_max, update.members)) <= MEMBERS_BYTES_MAX:
+        yield update
         return
     part: Changes = {}
     size = 0
-    for member, add in chunk.items():
+    for member, add in update.changes.items():
         bytes_max = member_bytes_max(member)
         if part and size + bytes_max > MEMBERS_BYTES_MAX:
-            yield part
+            yield CohortUpdate.of(update.cohort, part)
             part, size = {}, 0
         part[member] = add
         size += bytes_max
-    yield part
+    yield CohortUpdate.of(update.cohort, part)

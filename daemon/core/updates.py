@@ -12,7 +12,7 @@ from daemon.core.model import CohortUpdate
 class Updates:
     """A line of updates, each cut from its flush only when it comes to the front.
 
-    An update has a table of its own for its members. Cut all at once, a large flush would stand
+    An update has lists of its own for its members. Cut all at once, a large flush would stand
     in memory twice for as long as it is on its way.
     """
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from operator import length_hint
 from typing import Final, Protocol, TypeAlias
+
+import msgspec
 
 from daemon.formats.avro import FRAME_BYTES, Schemas, unframe
 from daemon.formats.avro_binary import DamagedError
@@ -42,8 +43,7 @@ class WriteLoop(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     schema: WriterSchema
     loop: Loop | None
 
@@ -128,8 +128,7 @@ class AvroPath:
         return loop if all(agree(loop, self._reader, topic, each) for each in made) else None
 
 
-@dataclass(frozen=True, slots=True)
-class MadeRecord:
+class MadeRecord(msgspec.Struct, frozen=True):
     """A record that nobody wrote."""
 
     body: bytes

@@ -8,10 +8,10 @@ could do that is refused here. What is left makes at most some dozen values a by
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import fastavro
+import msgspec
 import orjson
 
 from daemon.formats.avro_proof import proven_reader
@@ -49,8 +49,7 @@ _TIMES: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AvroTypes:
+class AvroTypes(msgspec.Struct, frozen=True):
     """The logical types of a schema's parts; see `Types`."""
 
     schema: Any
@@ -73,8 +72,7 @@ class AvroTypes:
         return None if told is None else Logical(told)
 
 
-@dataclass(frozen=True, slots=True)
-class WriterSchema:
+class WriterSchema(msgspec.Struct, frozen=True):
     """A schema that is fit to decode by."""
 
     read: ReadWhole  # A body to its value. Raises `DamagedError` where it can't be.
@@ -82,8 +80,7 @@ class WriterSchema:
     types: AvroTypes
 
 
-@dataclass(frozen=True, slots=True)
-class _Measure:
+class _Measure(msgspec.Struct, frozen=True):
     """How many values a schema makes at most, arrays and maps apart, of how few bytes."""
 
     values: int

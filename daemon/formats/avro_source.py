@@ -16,8 +16,9 @@ number has one. Any record is read whatever the example was.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from daemon.formats.avro_binary import DECIMAL_BYTES_MAX
 from daemon.formats.avro_types import (
@@ -39,15 +40,14 @@ CHOICES_MAX: Final = 64  # Whose places are one byte.
 _BYTES_OF: Final = {"float": 4, "double": 8}
 
 
-@dataclass(slots=True)
-class Source:
+class Source(msgspec.Struct):
     """Lines under way: `b` is the record, `e` its length and `p` the place in it."""
 
     indent: int
-    lines: list[str] = field(default_factory=list)
-    data: dict[str, Any] = field(default_factory=dict)
+    lines: list[str] = msgspec.field(default_factory=list)
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
     _loops: int = 0
-    _texts: list[int] = field(default_factory=list)  # Stepped over, and not judged yet.
+    _texts: list[int] = msgspec.field(default_factory=list)  # Stepped over, and not judged yet.
     _numbered: int = 0
 
     def add(self, *lines: str) -> None:

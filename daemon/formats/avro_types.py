@@ -7,33 +7,30 @@ before that it is not recursive, and how large it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Plain:
+
+class Plain(msgspec.Struct, frozen=True):
     """A primitive: null, boolean, int, long, float, double, bytes or string."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(msgspec.Struct, frozen=True):
     """So many bytes."""
 
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Enum:
+class Enum(msgspec.Struct, frozen=True):
     """One of some texts, told by its place among them."""
 
     symbols: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decimal:
+class Decimal(msgspec.Struct, frozen=True):
     """A whole number in bytes, in units of ten to the minus `scale`."""
 
     inner: Plain | Fixed
@@ -41,31 +38,27 @@ class Decimal:
     precision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Repeated:
+class Repeated(msgspec.Struct, frozen=True):
     """An array, or a map by texts."""
 
     items: Node
     has_keys: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Union:
+class Union(msgspec.Struct, frozen=True):
     """A value of one of some types, told by its place among them."""
 
     branches: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """A part of a record."""
 
     name: str
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """Values by name, in this order."""
 
     fields: tuple[Field, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+import msgspec
 
 from daemon.formats.avro_types import Enum, Node, Plain, Record
 
@@ -16,8 +17,7 @@ class UnfitError(Exception):
     """A schema, or what is wanted of it, for which no source is made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(msgspec.Struct, frozen=True):
     """A value that is wanted: the variable it goes to, and of which kinds it may be beside null."""
 
     variable: str
@@ -25,8 +25,7 @@ class Leaf:
     raw: bool = False  # A text in its bytes, which nobody has judged.
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """Parts of a record that are wanted, by name; `present` is the variable for whether it is."""
 
     fields: Mapping[str, Leaf | Part]

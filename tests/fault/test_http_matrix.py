@@ -32,7 +32,7 @@ DEADLINE_S = 30.0
 LATE_S = 5.0  # What a busy machine may add to a deadline.
 RESET_AT_S = 1_800_000_000.0
 
-_LARGE = CohortUpdate("vip", {f"member-canary-{i}-{'x' * 960}": True for i in range(1_000)})
+_LARGE = CohortUpdate.of("vip", {f"member-canary-{i}-{'x' * 960}": True for i in range(1_000)})
 LARGE = (_LARGE, encode_update(_LARGE))
 SMALL = (UPDATE, ENCODED)
 _ERRORS = b'{"message":"success","errors":[{"type":"one"},{"type":"another"}]}'

@@ -83,13 +83,13 @@ def _no_patience(_delivery: Delivery, one: Sender, _now_s: float) -> bool:
     return one.failing_since_s < math.inf and not one.abandoned
 
 
-def _one_chunk(changes: Mapping[Member, bool]) -> Iterator[Changes]:
-    yield dict(changes)
+def _one_chunk(changes: Mapping[Member, bool]) -> Iterator[tuple[list[Member], list[Member]]]:
+    yield [m for m, add in changes.items() if not add], [m for m, add in changes.items() if add]
 
 
 def _one_more_and_empty(flush: Flush) -> Iterator[CohortUpdate]:
     yield from _PLAN(flush)
-    yield CohortUpdate(flush.cohort, {})
+    yield CohortUpdate(flush.cohort)
 
 
 _PLAN = plan.plan

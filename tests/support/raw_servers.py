@@ -18,7 +18,7 @@ from daemon.core.model import CohortUpdate
 from daemon.core.verdict import Answer
 
 KEYS = Credentials("partner-key-canary", "client-secret-canary")
-UPDATE = CohortUpdate("vip", {f"member-canary-{i}": True for i in range(1_000)})
+UPDATE = CohortUpdate.of("vip", {f"member-canary-{i}": True for i in range(1_000)})
 ENCODED = encode_update(UPDATE)
 OK = b'HTTP/1.1 201 Created\r\nContent-Length: 21\r\n\r\n{"message":"success"}'
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"

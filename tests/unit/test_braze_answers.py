@@ -15,7 +15,7 @@ from daemon.core.model import CohortUpdate
 from daemon.core.verdict import Answer, Quota, Sent, Verdict
 
 KEYS = Credentials("partner-key-canary", "client-secret-canary")
-UPDATE = CohortUpdate("vip", {"member-canary": True})
+UPDATE = CohortUpdate.of("vip", {"member-canary": True})
 OK = b'{"message":"success"}'
 A, R, X, B = Verdict.ACCEPTED, Verdict.RETRY, Verdict.REFUSED, Verdict.BLOCKED
 SURE, MAYBE, UNSENT = Sent.ANSWERED, Sent.AMBIGUOUS, Sent.UNSENT

@@ -9,7 +9,7 @@ from tests.support.builders import members
 
 
 def update_of(count: int) -> CohortUpdate:
-    return CohortUpdate("vip", members(count))
+    return CohortUpdate.of("vip", members(count))
 
 
 def test_a_second_attempt_sends_the_bytes_of_the_first() -> None:

@@ -22,7 +22,7 @@ KEYS = Credentials("partner-key-canary", "client-secret-canary")
 
 
 def test_adds_and_removals_stand_in_separate_entries_in_their_order() -> None:
-    update = CohortUpdate(
+    update = CohortUpdate.of(
         "vip",
         {
             "u2": True,
@@ -47,14 +47,14 @@ def test_adds_and_removals_stand_in_separate_entries_in_their_order() -> None:
 
 
 def test_only_what_is_there_is_said() -> None:
-    assert encode_update(CohortUpdate("vip", {"u1": True})) == b'[{"user_ids":["u1"]}]'
-    assert json.loads(encode_update(CohortUpdate("vip", {Device("d1"): False}))) == [
+    assert encode_update(CohortUpdate.of("vip", {"u1": True})) == b'[{"user_ids":["u1"]}]'
+    assert json.loads(encode_update(CohortUpdate.of("vip", {Device("d1"): False}))) == [
         {"device_ids": ["d1"], "should_remove": True}
     ]
 
 
 def test_the_same_text_as_three_kinds_is_three_members() -> None:
-    update = CohortUpdate("vip", {"x": True, Device("x"): True, Alias("x", "x"): True})
+    update = CohortUpdate.of("vip", {"x": True, Device("x"): True, Alias("x", "x"): True})
 
     assert json.loads(encode_update(update)) == [
         {
@@ -67,7 +67,7 @@ def test_the_same_text_as_three_kinds_is_three_members() -> None:
 
 @pytest.mark.parametrize("count", [0, 1_001])
 def test_an_update_has_one_to_a_thousand_ids(count: int) -> None:
-    update = CohortUpdate("vip", {f"u{i}": True for i in range(count)})
+    update = CohortUpdate.of("vip", {f"u{i}": True for i in range(count)})
 
     with pytest.raises(AssertionError):
         encode_update(update)
@@ -77,14 +77,14 @@ def test_a_thousand_ids_of_all_kinds_and_both_directions_fit() -> None:
     changes: dict[Member, bool] = {f"u{i}": i % 2 == 0 for i in range(500)}
     changes |= {Device(f"d{i}"): i % 2 == 0 for i in range(500)}
 
-    adds, removals = json.loads(encode_update(CohortUpdate("vip", changes)))
+    adds, removals = json.loads(encode_update(CohortUpdate.of("vip", changes)))
 
     assert len(adds["user_ids"]) + len(adds["device_ids"]) == 500
     assert len(removals["user_ids"]) + len(removals["device_ids"]) == 500
 
 
 def test_credentials_join_when_the_body_is_sent() -> None:
-    encoded = encode_update(CohortUpdate("vip", {'ü"\n': True}))
+    encoded = encode_update(CohortUpdate.of("vip", {'ü"\n': True}))
 
     body = json.loads(users_body(KEYS, 'co"hort', encoded))
 
@@ -130,7 +130,7 @@ def test_the_bound_of_a_member_never_says_too_few(text: str) -> None:
         }
         keys_and_brackets = 200
         bound = sum(map(member_bytes_max, changes)) + keys_and_brackets
-        assert len(encode_update(CohortUpdate("vip", changes))) <= bound
+        assert len(encode_update(CohortUpdate.of("vip", changes))) <= bound
 
 
 def test_a_plan_within_the_members_share_fits_whatever_the_rest() -> None:
@@ -140,20 +140,20 @@ def test_a_plan_within_the_members_share_fits_whatever_the_rest() -> None:
     assert sum(map(member_bytes_max, changes)) <= MEMBERS_BYTES_MAX
 
     keys = Credentials("\x01" * 512, "\x01" * 512)
-    body = users_body(keys, "\x01" * 512, encode_update(CohortUpdate("vip", changes)))
+    body = users_body(keys, "\x01" * 512, encode_update(CohortUpdate.of("vip", changes)))
 
     assert len(body) <= BODY_BYTES_MAX
 
 
 def test_a_body_beyond_a_mebibyte_is_our_bug() -> None:
-    encoded = encode_update(CohortUpdate("vip", {"x" * BODY_BYTES_MAX: True}))
+    encoded = encode_update(CohortUpdate.of("vip", {"x" * BODY_BYTES_MAX: True}))
 
     with pytest.raises(AssertionError):
         users_body(KEYS, "vip", encoded)
 
 
 def test_ids_of_names_every_member_and_no_label() -> None:
-    update = CohortUpdate("vip", {"u": True, Device("d"): True, Alias("name", "label"): False})
+    update = CohortUpdate.of("vip", {"u": True, Device("d"): True, Alias("name", "label"): False})
 
     assert ids_of(update) == {"u", "d", "name"}
 

@@ -11,7 +11,7 @@ from daemon.braze.wire import AnswerTooLarge, TlsRefused, _connect_failure
 from daemon.core.model import CohortUpdate
 from daemon.core.verdict import Sent, Verdict
 
-UNQUOTABLE = Unquotable(("secret-canary",), CohortUpdate("vip", {"member-canary": True}))
+UNQUOTABLE = Unquotable(("secret-canary",), CohortUpdate.of("vip", {"member-canary": True}))
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_a_bound_of_bytes_counts_every_part_of_a_member() -> None:
 
 @pytest.mark.parametrize("count", [2, 3, 1_000])
 def test_halves_part_the_members(count: int) -> None:
-    update = CohortUpdate("gold", members(count))
+    update = CohortUpdate.of("gold", members(count))
 
     one, other = halves(update)
 
@@ -62,4 +62,4 @@ def test_halves_part_the_members(count: int) -> None:
 
 def test_a_single_member_has_no_halves() -> None:
     with pytest.raises(AssertionError):
-        halves(CohortUpdate("gold", members(1)))
+        halves(CohortUpdate.of("gold", members(1)))

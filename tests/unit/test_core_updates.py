@@ -7,7 +7,7 @@ from daemon.core.updates import Updates
 
 
 def _update(member: str) -> CohortUpdate:
-    return CohortUpdate("gold", {member: True})
+    return CohortUpdate.of("gold", {member: True})
 
 
 ANN, BOB, CID, DAN = map(_update, ("ann", "bob", "cid", "dan"))

@@ -22,7 +22,7 @@ def _watch(registry: CollectorRegistry) -> DeliveryWatch:
 
 
 def _answered(watch: DeliveryWatch, remaining: int, reset_at_s: float) -> None:
-    update = CohortUpdate("vip", {"ann": True, "bob": False})
+    update = CohortUpdate.of("vip", {"ann": True, "bob": False})
     answer = Answer(
         Verdict.ACCEPTED, Sent.ANSWERED, "ok", 201, quota=Quota(1_000, remaining, reset_at_s)
     )
@@ -62,7 +62,7 @@ def test_adds_and_removals_of_an_accepted_update_are_counted_apart() -> None:
 
 def test_errors_of_an_accepted_update_are_counted_and_sampled() -> None:
     registry = CollectorRegistry()
-    update = CohortUpdate("vip", {"ann": True, "bob": False})
+    update = CohortUpdate.of("vip", {"ann": True, "bob": False})
     answer = Answer(Verdict.ACCEPTED, Sent.ANSWERED, "ok", 200, "success: unknown [id]", errors=2)
 
     with capture_logs() as lines:
@@ -77,7 +77,7 @@ def test_errors_of_an_accepted_update_are_counted_and_sampled() -> None:
 
 def test_a_request_that_may_have_left_too_late_is_counted_and_told() -> None:
     registry = CollectorRegistry()
-    update = CohortUpdate("vip", {"ann": True})
+    update = CohortUpdate.of("vip", {"ann": True})
     answer = Answer(Verdict.RETRY, Sent.AMBIGUOUS, "timeout", late=True)
 
     with capture_logs() as lines:
@@ -104,7 +104,7 @@ def test_a_budget_that_makes_everything_wait_for_long_is_a_declared_reason(
 def test_each_cohort_says_what_it_was_last_answered_and_how_long_ago() -> None:
     sending = Sending(always(ACCEPTED), DeliveryRules(announce=False))
     watch = _watch(CollectorRegistry())
-    update = CohortUpdate("vip", {"ann": True})
+    update = CohortUpdate.of("vip", {"ann": True})
     locked = Answer(Verdict.RETRY, Sent.ANSWERED, "locked", 423)
 
     watch.answered(Attempt(1, "vip", "VIP", update, None), locked, 0.1, now_s=10.0)
@@ -142,7 +142,7 @@ def test_how_long_things_take_now_is_told_of_live_changes_and_of_attempts() -> N
     )
     live = _flush_of_event(1, Partition("input", 0), 97.0)
     old = _flush_of_event(2, backfilled, 5.0)
-    update = CohortUpdate("vip", {"ann": True})
+    update = CohortUpdate.of("vip", {"ann": True})
 
     watch.answered(Attempt(1, "vip", "VIP", update, None), ACCEPTED, 0.25, 10.0)
     for flush in (live, old):

@@ -55,7 +55,7 @@ class Cost:
 
 
 def _bytes(update: CohortUpdate) -> int:
-    return sum(map(member_bytes_max, update.changes))
+    return sum(map(member_bytes_max, update.members))
 
 
 @dataclass(frozen=True, slots=True)
