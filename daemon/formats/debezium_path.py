@@ -84,9 +84,14 @@ class RowPath:
                 cohort, member = target(row)
             if op == "u":
                 old = event.before
-                if old is not None and (
-                    allowed is None or old.state in allowed or is_member(old, allowed)
+                if old is None or (
+                    plain
+                    and old.external == member
+                    and old.cohort == cohort
+                    and old.state != UNAVAILABLE
                 ):
+                    pass  # As nearly always: it names nobody else.
+                elif allowed is None or old.state in allowed or is_member(old, allowed):
                     leave(target(old), (cohort, member), into, selection)
             try:
                 changes[cohort][member] = add

@@ -2,8 +2,8 @@
 
 `python -m tests.bench.profiled OUT run -c FILE` is `cohortd run` with one thread more, which looks
 at all others every few milliseconds, asks the kernel for the CPU time of each, and books what has
-come since to the frames it stands in. Time inside C counts for the Python line that called it;
-librdkafka's own threads are the rest of the process.
+come since to the frames it stands in. Time inside C counts for the Python line that called it.
+What the process takes beside these threads and the sampler is librdkafka's own threads.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Sampler(threading.Thread):
         self._out = out
         self._over = threading.Event()
         self._used_s: dict[int, float] = {}
+        self._own_s = 0.0
         self.threads: Booked = defaultdict(float)
         self.own: Booked = defaultdict(float)
         self.whole: Booked = defaultdict(float)
@@ -55,6 +56,7 @@ class Sampler(threading.Thread):
                 self._used_s[thread.ident] = now_s
                 if since_s > 0:
                     self._book(thread.name, frames[thread.ident], since_s)
+            self._own_s = time.thread_time()
 
     def _book(self, thread: str, frame: FrameType, cpu_s: float) -> None:
         self.threads[thread] += cpu_s
@@ -72,6 +74,7 @@ class Sampler(threading.Thread):
         self._over.set()
         self.join()
         found = {
+            "sampler": {"cpu_s": self._own_s},
             "threads": _most(self.threads, LINES),
             "itself": _most(self.own, LINES),
             "with what it calls": _most(self.whole, LINES * 3),
@@ -97,8 +100,11 @@ def show(setup: Setup, log: Log, *, resume: bool) -> None:
     drained = drain(setup, log, resume=resume, wrapped=wrapped)
     assert drained.exact, drained.why
     found = json.loads(out.read_text())
+    sampler_s = found.pop("sampler")["cpu_s"]
     seen_s = sum(found["threads"].values())
-    print(f"{drained.usage.cpu_s:.2f} CPU-s, of which Python's threads {seen_s:.2f}")
+    rest_s = drained.usage.cpu_s - seen_s - sampler_s
+    print(f"{drained.usage.cpu_s:.2f} CPU-s: Python's threads {seen_s:.2f},", end=" ")
+    print(f"the sampler {sampler_s:.2f}, librdkafka's own and the interpreter's start {rest_s:.2f}")
     print(f"{drained.requests} requests of at least {log.requests_min}")
     for title, booked in found.items():
         print(f"\n-- {title}: CPU-s, us an event")

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from daemon.core.model import Alias, Device
+from daemon.formats.values import UNAVAILABLE
 from daemon.kafka.records import Reason
-from tests.support.change_events import ROW, changes_of, debezium, event, reject_of
+from tests.support.change_events import ACTIVE, ROW, changes_of, debezium, event, reject_of
 from tests.support.corpus import run_of
 
 
@@ -33,6 +34,14 @@ def test_a_zero_in_a_delete_counts_only_where_the_image_can_know_it(
     assert [reject.reason for reject in decoded.rejects] == (
         [] if removed else [Reason.MISSING_IDENTITY]
     )
+
+
+def test_an_update_of_which_the_old_status_was_not_sent_is_a_reject() -> None:
+    update = event("u", before=ROW | {"status": UNAVAILABLE}, after=ROW)
+
+    decoded = debezium(mapping=ACTIVE).decode(run_of(update))
+
+    assert reject_of(decoded)[0] is Reason.MISSING_COLUMN
 
 
 @pytest.mark.parametrize(
