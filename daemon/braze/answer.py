@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -47,7 +48,8 @@ class Heard(msgspec.Struct, frozen=True):
     early: bool = False  # It ended while a part of the request had not left.
 
 
-class Unquotable(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Unquotable:
     """What `Answer.detail` must not show."""
 
     secrets: tuple[str, ...] = ()
