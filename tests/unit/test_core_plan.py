@@ -60,6 +60,16 @@ def test_halves_part_the_members(count: int) -> None:
     assert not one.changes.keys() & other.changes.keys()
 
 
+@pytest.mark.parametrize("removed", range(6))
+def test_halves_part_those_who_leave_and_those_who_join(removed: int) -> None:
+    update = CohortUpdate.of("gold", {f"u{i}": i >= removed for i in range(5)})
+
+    one, other = halves(update)
+
+    assert (len(one), len(other)) == (2, 3)
+    assert [*one.changes.items(), *other.changes.items()] == list(update.changes.items())
+
+
 def test_a_single_member_has_no_halves() -> None:
     with pytest.raises(AssertionError):
         halves(CohortUpdate.of("gold", members(1)))
