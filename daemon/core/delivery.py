@@ -74,7 +74,7 @@ class Delivery:
         return len(self._wire)
 
     def capacity(self, now_s: float) -> int:
-        """Return how many more flushes could be sent from at once: what the relay may seal.
+        """Return how many more flushes could have their turn at once: what the relay may seal.
 
         Windows go on gathering while there is none, so a slow Braze makes requests fuller
         instead of queues longer.
@@ -85,9 +85,9 @@ class Delivery:
             # Something must be there to try again with: what is there may fail for itself.
             more = self.health.doubtful or len(self.lineup.senders) < self._rules.slots
             return int(more and not self.lineup.fresh)
-        idle = sum(not sender.wire for sender in self.lineup.ready.values())
-        free = min(self._rules.slots - self.on_wire, self.pacer.affordable(now_s))
-        return max(0, free - idle)
+        slots = self._rules.slots
+        free = slots - self.on_wire + self.lineup.promised(slots)
+        return max(0, min(free, self.pacer.affordable(now_s)) - self.lineup.first_turns)
 
     def unproven(self) -> frozenset[int]:
         """Return the flushes that were refused while nothing shows that Braze takes others."""
@@ -145,7 +145,7 @@ class Delivery:
     def _next(self, now_s: float) -> Attempt | None:
         # First nobody takes more than his share; what is left over may be anybody's.
         for wire_max in (SHARED_WIRE_MAX, self._rules.slots):
-            for sender in self.lineup.in_turn(fresh_first=self.health.doubtful):
+            for sender in self.lineup.in_turn(now_s, fresh_first=self.health.doubtful):
                 if not sender.announcing and len(sender.wire) < wire_max:
                     return self._next_of(sender, now_s)
         late = self.names.take_due(now_s)
@@ -154,6 +154,7 @@ class Delivery:
     def _next_of(self, sender: Sender, now_s: float) -> Attempt:
         flush = sender.flush
         attempt_id = next(self._ids)
+        self.lineup.sends(sender)
         if self.names.must_announce(flush.cohort, flush.name, now_s):
             sender.announcing = sender.tried = True
             return Attempt(attempt_id, flush.cohort, flush.name, None, flush)
@@ -214,9 +215,8 @@ class Delivery:
             self.names.forget(attempt.cohort)
             sender.put_back(attempt.id)
         elif answer.verdict is Verdict.REFUSED and self.names.is_queued(attempt.cohort, now_s):
-            sender.put_back(
-                attempt.id
-            )  # Not the members' fault: Braze may not know the cohort yet.
+            # Not the members' fault: Braze may not know the cohort yet.
+            sender.put_back(attempt.id)
             self._delay(sender, answer, now_s)
         elif answer.verdict is Verdict.REFUSED:
             del sender.wire[attempt.id]

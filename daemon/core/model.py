@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple, Self, TypeAlias
 
+from daemon.core.turn import Turn
+
 
 class Partition(NamedTuple):
     """One partition of one topic."""
@@ -80,7 +82,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """A sealed window, never changed again. At most one of a cohort is in flight."""
+    """A sealed window, never changed again. At most one of a cohort is in flight.
+
+    `turn` is the one it was sealed for: its first request goes where its cohort's place is.
+    """
 
     id: int
     cohort: str
@@ -88,6 +93,7 @@ class Flush:
     lanes: tuple[Lane, ...]
     changes: Merged
     opened_at_s: float
+    turn: Turn
 
 
 @dataclass(frozen=True, slots=True)

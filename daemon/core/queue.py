@@ -14,6 +14,7 @@ from typing import Protocol
 from daemon.core.model import Changes, Lane, Partition
 from daemon.core.plan import MEMBERS_MAX as REQUEST_MEMBERS_MAX
 from daemon.core.pressure import Load
+from daemon.core.turn import Turn
 from daemon.core.window import LANE_COST, OpenLane, Window, cost_of
 
 # A window of this many members is closed and the next change opens another behind it.
@@ -30,6 +31,11 @@ class WindowRules:
     max_age_s: float = 2.0
     max_changes: int = 1_000
     max_age_overrides: Mapping[str, float] = field(default_factory=dict)
+
+    def age_of(self, cohort: str) -> float:
+        """How old a cohort's windows may become, in seconds."""
+        overrides = self.max_age_overrides
+        return overrides.get(cohort, self.max_age_s) if overrides else self.max_age_s
 
     @property
     def ages_s(self) -> frozenset[float]:
@@ -60,10 +66,9 @@ class WindowQueue:
     and finding them costs nothing for the rest. New windows go to its end; what is put back is
     older than all and goes to its front.
 
-    Where requests are short all windows wait, and who has waited longest goes first: that keeps
-    the latest of all as early as can be, a wish of a minute behind one of a second by no more
-    than they differ. A cohort that holds more than one request can take is large: it has its
-    turns like any other, and what nobody else needs.
+    Where requests are short all windows wait, and who has waited longest goes first, measured by
+    what it wishes (`Turn`). A cohort that holds more than one request can take is large: it has
+    its turns like any other, and what nobody else needs.
     """
 
     def __init__(self, rules: WindowRules) -> None:
@@ -133,7 +138,7 @@ class WindowQueue:
         return grown
 
     def due(self, now_s: float, *, everything: bool) -> Iterator[Window]:
-        """Yield the heads that should leave: the old ones, oldest first, then the large ones.
+        """Yield the heads that should leave: the old ones in their turn, then the large ones.
 
         The windows may be taken from while this is consumed.
         """
@@ -152,10 +157,13 @@ class WindowQueue:
         self, age_s: float, group: OrderedDict[str, Window], now_s: float, *, everything: bool
     ) -> Iterator[tuple[float, float, int, Window]]:
         for index, window in enumerate(list(group.values())):
-            due_at_s = window.turn_since_s + age_s
-            if now_s < due_at_s and not everything:
+            if now_s < window.turn_since_s + age_s and not everything:
                 break
-            yield due_at_s, age_s, index, window
+            yield -Turn(window.turn_since_s, age_s).waited(now_s), age_s, index, window
+
+    def turn_of(self, window: Window) -> Turn:
+        """Return the turn that a head waits for."""
+        return Turn(window.turn_since_s, self._rules.age_of(window.cohort))
 
     def heads(self) -> Iterator[Window]:
         """Yield the first window of each cohort."""
@@ -248,9 +256,7 @@ class WindowQueue:
             self._large[cohort] = window
 
     def _group(self, cohort: str) -> OrderedDict[str, Window]:
-        overrides, age_s = self._rules.max_age_overrides, self._rules.max_age_s
-        if overrides:
-            age_s = overrides.get(cohort, age_s)
+        age_s = self._rules.age_of(cohort)
         group = self._heads.get(age_s)
         if group is None:
             group = self._heads[age_s] = OrderedDict()

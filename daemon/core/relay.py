@@ -19,6 +19,7 @@ from daemon.core.queue import WindowQueue
 from daemon.core.relay_rules import RelayRules, Tally
 from daemon.core.settling import Settling
 from daemon.core.tenure import Start, Tenure
+from daemon.core.turn import Turn
 from daemon.core.window import OpenLane, Window, cost_of, merge
 
 
@@ -167,8 +168,7 @@ class Relay:
     def _seal_window(self, window: Window, now_s: float) -> Flush | None:
         if window.cohort in self._flight_of or now_s < window.held_until_s:
             return None
-        ready = self._ready(window, now_s)
-        if not ready:
+        if not (ready := self._ready(window, now_s)):
             return None
         changes, disagreements = merge(ready)
         held_until_s = self._settling.held_until_s(window.cohort, changes, now_s)
@@ -176,17 +176,18 @@ class Relay:
             window.held_until_s = held_until_s
             return None
         self.tally.disagreements += disagreements
+        turn = self._queue.turn_of(window)
         lanes = self._queue.take(window, [lane.partition for lane in ready], now_s)
-        return self._launch(window.cohort, lanes, changes)
+        return self._launch(window.cohort, lanes, changes, turn)
 
     def _ready(self, window: Window, now_s: float) -> list[OpenLane]:
         lanes = window.lanes.values()
         return [e for e in lanes if self._tenures[e.partition].may_seal(e.top, now_s)]
 
-    def _launch(self, cohort: str, lanes: tuple[Lane, ...], changes: Merged) -> Flush:
+    def _launch(self, cohort: str, lanes: tuple[Lane, ...], changes: Merged, turn: Turn) -> Flush:
         name = self._rules.names.get(cohort) or self._names.get(cohort) or cohort
         opened_at_s = min(lane.opened_at_s for lane in lanes)
-        flush = Flush(next(self._ids), cohort, name, lanes, changes, opened_at_s)
+        flush = Flush(next(self._ids), cohort, name, lanes, changes, opened_at_s, turn)
         self._flights[flush.id] = flush
         self._flight_of[cohort] = flush.id
         for lane in lanes:
@@ -208,8 +209,7 @@ class Relay:
                 tenure.settle_until(listed.until_s)
             if not tenure.ledger.holds(lane.ticket):
                 continue  # Given up since: its next owner replays it.
-            ticket = self._put_back(flush.cohort, lane, outcome.left, now_s)
-            if ticket is not None:
+            if (ticket := self._put_back(flush.cohort, lane, outcome.left, now_s)) is not None:
                 tenure.ledger.release(ticket)
         self._weigh()
 

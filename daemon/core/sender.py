@@ -37,6 +37,8 @@ class Sender:
 
     def __init__(self, flush: Flush) -> None:
         self.flush = flush
+        self.turn = flush.turn  # The next one: it waits since its last.
+        self.had_turn = False
         self.todo = Updates(plan(flush))
         self.wire: dict[int, CohortUpdate] = {}
         self.culprits: list[Culprit] = []
@@ -71,7 +73,8 @@ class Sender:
     def take(self, attempt_id: int, now_s: float) -> CohortUpdate:
         """Put the next update on the wire, with a pause when a search has cost enough."""
         update = self.wire[attempt_id] = self.todo.popleft()
-        self.tried = True
+        self.tried = self.had_turn = True
+        self.turn = self.turn._replace(since_s=now_s)
         self._search_requests += self._searching
         if self._search_requests >= SEARCH_REQUESTS_MAX:
             self._search_requests = 0
@@ -89,7 +92,8 @@ class Sender:
         self._listed[id(update)] = update, Listed(update.changes, until_s)
 
     def put_back(self, attempt_id: int) -> None:
-        """Try it again, in its place."""
+        """Try it again, in its place; it was no turn."""
+        self.had_turn = False
         self.todo.appendleft(self.wire.pop(attempt_id))
 
     def shrink(self) -> None:

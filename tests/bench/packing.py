@@ -42,20 +42,31 @@ _RULES = RelayRules(WindowRules(max_age_s=MAX_AGE_S), pending_max=100_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Who changes how often. `weights` are the cohorts'; the first has `backlog` at the start."""
+    """Who changes how often. `weights` are the live cohorts'; others have a backlog at the start.
+
+    `share` is the part of the budget and of the changes that is this replica's.
+    """
 
     name: str
     weights: tuple[float, ...]
     seconds: int = 60
     rate: int = 10_000  # Changes a second.
-    backlog: int = 0
+    backlogs: int = 0  # So many cohorts beside the live ones
+    backlog: int = 0  # have so many changes each at the start.
+    share: float = 1.0
     burst: int = 0  # Every ten seconds the first cohort has so many at once.
+
+    def pacer(self) -> Pacer:
+        """Return the request budget."""
+        pacer = Pacer(BUDGET, 0.0)
+        pacer.set_share(self.share, 0.0)
+        return pacer
 
     def arrivals(self, chance: random.Random) -> Iterator[tuple[float, list[int]]]:
         """Yield each tick's cohorts, one for each change."""
         ends = list(itertools.accumulate(self.weights))
         everyone = range(len(ends))
-        yield 0.0, [0] * self.backlog
+        yield 0.0, [len(ends) + number for number in range(self.backlogs)] * self.backlog
         for tick in range(1, round(self.seconds / TICK_S)):
             count = round(self.rate * TICK_S)
             found = chance.choices(everyone, cum_weights=ends, k=count)
@@ -72,7 +83,7 @@ class Load:
         wished, or until it is full.
         """
         rates = self._rates_of_99_percent()
-        budget = Pacer(BUDGET, 0.0).rate_s
+        budget = self.pacer().rate_s
         wish_s = 0.99 * max(min(MAX_AGE_S, MEMBERS_MAX / rate) for rate in rates)
         low_s, high_s = 0.0, 1e6
         while high_s - low_s > 1e-3:
@@ -103,7 +114,9 @@ LOADS = (
     Load("5,000, Zipf", _zipf(5_000), seconds=300, rate=2_000),
     Load("50,000, Zipf", _zipf(50_000), seconds=2_400, rate=250),
     Load("50, one bursts", (1.0,) * 50, burst=50_000),
-    Load("49 beside a backlog", (1e-9, *(1.0,) * 49), backlog=3_000_000),
+    Load("49 beside a backlog", (1.0,) * 49, backlogs=1, backlog=3_000_000),
+    Load("24 beside 26 backlogs", (1.0,) * 24, backlogs=26, backlog=120_000),
+    Load("10 beside 3, 1/12", (1.0,) * 10, rate=833, backlogs=3, backlog=100_000, share=1 / 12),
 )
 
 
@@ -122,13 +135,14 @@ class Way(Protocol):
 class Cohortd:
     """The relay and the delivery of the daemon, with Braze's answers after `LATENCY_S`."""
 
-    def __init__(self) -> None:
+    def __init__(self, load: Load) -> None:
         self.requests = 0
         self._relay = Relay(_RULES, Lease(math.inf))
         self._relay.assign({_LOG: Start(0)})
         rules = DeliveryRules(slots=SLOTS, announce=False, budget=BUDGET)
         self._delivery = Delivery(rules, lambda: 0.5, 0.0)
         self._delivery.lease_until_s = math.inf
+        self._delivery.pacer = load.pacer()
         self._wire: deque[tuple[float, Attempt]] = deque()
         self._read_at_s: dict[str, float] = {}
         self._offset = 0
@@ -167,10 +181,9 @@ class Cohortd:
 class _Simple:
     """Windows without a daemon: `choose` names the next cohort whose window leaves."""
 
+    pacer: Pacer
     requests: int = 0
-    _pacer: Pacer = field(default_factory=lambda: Pacer(BUDGET, 0.0))
     _wire: deque[tuple[float, int, list[float]]] = field(default_factory=deque)
-    _next_free: int = 0
 
     def read(self, cohorts: Iterable[int], now_s: float) -> None:
         raise NotImplementedError
@@ -182,11 +195,11 @@ class _Simple:
         taken = []
         while self._wire and self._wire[0][0] <= now_s:
             taken.append(self._wire.popleft()[1:])
-        while len(self._wire) < SLOTS and self._pacer.ready_at_s(now_s) <= now_s:
+        while len(self._wire) < SLOTS and self.pacer.ready_at_s(now_s) <= now_s:
             chosen = self.choose(now_s)
             if chosen is None:
                 break
-            self._pacer.take(now_s)
+            self.pacer.take(now_s)
             self.requests += 1
             self._wire.append((now_s + LATENCY_S, *chosen))
         return taken
@@ -195,8 +208,8 @@ class _Simple:
 class OldestFirst(_Simple):
     """A request for whoever holds the oldest change of all, once it is as old as the window."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, load: Load) -> None:
+        super().__init__(load.pacer())
         self._pending: defaultdict[int, deque[float]] = defaultdict(deque)
         self._oldest: list[tuple[float, int]] = []
 
@@ -220,8 +233,8 @@ class OldestFirst(_Simple):
 class FixedWindows(_Simple):
     """Each window is closed at its age, and leaves in its turn: nothing more gets into it."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, load: Load) -> None:
+        super().__init__(load.pacer())
         self._open: dict[int, list[float]] = {}
         self._closed: deque[tuple[int, list[float]]] = deque()
 
@@ -241,7 +254,7 @@ class FixedWindows(_Simple):
         return self._closed.popleft() if self._closed else None
 
 
-WAYS: dict[str, Callable[[], Way]] = {
+WAYS: dict[str, Callable[[Load], Way]] = {
     "cohortd": Cohortd,
     "oldest first": OldestFirst,
     "fixed windows": FixedWindows,
@@ -266,12 +279,12 @@ def simulate(load: Load, way: Way, seed: int) -> Found:
     warm_s = load.seconds / 4
     for now_s, cohorts in load.arrivals(random.Random(seed)):
         way.read(cohorts, now_s)
-        live = cohorts if not load.backlog else [each for each in cohorts if each]
+        live = [each for each in cohorts if each < len(load.weights)]
         if now_s >= warm_s:
             waiting[now_s] += len(live)
         for cohort, read in way.turn(now_s):
             changes += len(read)
-            if load.backlog and not cohort:
+            if cohort >= len(load.weights):
                 continue
             for at_s in read:
                 if at_s >= warm_s:
@@ -293,7 +306,7 @@ def run(seed: int) -> int:
     for load in LOADS:
         best_s = load.best_p99_s()
         for name, make in WAYS.items():
-            found = simulate(load, make(), seed)
+            found = simulate(load, make(load), seed)
             ratios.setdefault(load.name, {})[name] = found.p99_s / best_s
             rows.append(
                 (

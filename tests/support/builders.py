@@ -12,11 +12,13 @@ from daemon.core.queue import WindowRules
 from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
+from daemon.core.turn import Turn
 from daemon.core.verdict import Answer, Quota, Sent, Verdict
 
 P0 = Partition("members", 0)
 P1 = Partition("members", 1)
 P2 = Partition("members", 2)
+TURN = Turn(0.0, 2.0)
 
 _lane_tickets = itertools.count(1_000_000)
 _flush_ids = itertools.count(1_000_000)
@@ -72,10 +74,15 @@ def lane_of(
 
 
 def flush_of(
-    changes: Changes, *, cohort: str = "gold", name: str | None = None, flush_id: int | None = None
+    changes: Changes,
+    *,
+    cohort: str = "gold",
+    name: str | None = None,
+    flush_id: int | None = None,
+    turn: Turn = TURN,
 ) -> Flush:
     flush_id = next(_flush_ids) if flush_id is None else flush_id
-    return Flush(flush_id, cohort, name or cohort, (lane_of(changes),), changes, 0.0)
+    return Flush(flush_id, cohort, name or cohort, (lane_of(changes),), changes, 0.0, turn)
 
 
 def relay_of(

@@ -8,6 +8,7 @@ import pytest
 
 from daemon.core.delivery import Attempt, DeliveryRules
 from daemon.core.pacer import Budget
+from daemon.core.turn import Turn
 from daemon.core.verdict import Answer
 from tests.support.builders import (
     ACCEPTED,
@@ -55,16 +56,16 @@ def test_a_small_flush_gets_a_slot_as_soon_as_one_is_free() -> None:
     assert "small" in sending.accepted
 
 
-def test_flushes_take_turns_a_request_each() -> None:
+def test_a_turn_is_one_request_and_every_fourth_is_beyond_one() -> None:
     budget = Budget(requests_per_hour=3_600, reserve=0, burst=1)
     sending = Sending(always(ACCEPTED), DeliveryRules(announce=False, budget=budget))
     sending.submit(flush_of(members(4_000), cohort="large"))
-    sending.submit(*(flush_of(members(1), cohort=f"c{n}") for n in range(3)))
+    sending.submit(*(flush_of(members(1), cohort=f"c{n}") for n in range(5)))
 
     sending.finish()
 
     turns = [attempt.cohort for _, attempt in sending.started]
-    assert turns == ["large", "c0", "c1", "c2", "large", "large", "large"]
+    assert turns == ["large", "c0", "c1", "large", "c2", "c3", "c4", "large", "large"]
 
 
 def test_where_requests_are_short_only_what_starts_soon_is_asked_for() -> None:
@@ -88,6 +89,37 @@ def test_room_shrinks_with_what_is_on_the_wire_and_what_waits_for_a_slot() -> No
         rooms.append(sending.delivery.capacity(0.0))
 
     assert rooms == [3, 2, 1, 0, 0]
+
+
+def test_flushes_of_many_requests_leave_room_for_the_turns_of_others() -> None:
+    plenty = Budget(requests_per_hour=36_000_000)
+    rules = DeliveryRules(slots=16, announce=False, budget=plenty)
+    sending = Sending(always(ACCEPTED), rules)
+    sending.submit(*(flush_of(members(20_000), cohort=f"large{n}") for n in range(20)))
+    rooms = [sending.delivery.capacity(0.0)]  # Some have not had their turn.
+
+    sending.go_on(0.25)
+    rooms.append(sending.delivery.capacity(sending.now_s))
+
+    assert sending.delivery.on_wire == 16
+    assert rooms == [0, 2]  # All slots are taken, and the next two that come free are promised.
+
+
+def test_many_large_flushes_take_a_quarter_from_the_small_ones_at_most() -> None:
+    budget = Budget(requests_per_hour=36_000, reserve=0, burst=1)
+    sending = Sending(always(ACCEPTED), DeliveryRules(announce=False, budget=budget))
+    sending.submit(*(flush_of(members(30_000), cohort=f"large{n}") for n in range(20)))
+    sending.go_on(3.0)  # Each has had its turn.
+    before = len(sending.started)
+
+    smalls = (flush_of(members(1), cohort=f"c{n}", turn=Turn(0.0, 1.0)) for n in range(60))
+    sending.submit(*smalls)
+    sending.go_on(7.0)
+
+    turns = [attempt.cohort[:5] != "large" for _, attempt in sending.started[before:]]
+    assert len(turns) > 60
+    assert sum(turns[:60]) == 45
+    assert all(any(turns[at : at + 2]) for at in range(59))
 
 
 def test_a_flush_in_backoff_takes_no_room() -> None:

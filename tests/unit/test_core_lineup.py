@@ -5,16 +5,17 @@ import pytest
 from daemon.core.cohort_names import CohortNames
 from daemon.core.lineup import Lineup
 from daemon.core.sender import Sender
+from daemon.core.turn import Turn
 from daemon.core.verdict import Verdict
-from tests.support.builders import flush_of, members
+from tests.support.builders import TURN, flush_of, members
 
 
-def _sender(cohort: str = "gold") -> Sender:
-    return Sender(flush_of(members(1_500), cohort=cohort))
+def _sender(cohort: str = "gold", turn: Turn = TURN) -> Sender:
+    return Sender(flush_of(members(1_500), cohort=cohort, turn=turn))
 
 
-def _turns(lineup: Lineup, *, fresh_first: bool = False) -> list[str]:
-    return [sender.flush.cohort for sender in lineup.in_turn(fresh_first=fresh_first)]
+def _turns(lineup: Lineup, now_s: float = 0.0, *, fresh_first: bool = False) -> list[str]:
+    return [sender.flush.cohort for sender in lineup.in_turn(now_s, fresh_first=fresh_first)]
 
 
 def test_the_ready_ones_are_served_in_turn() -> None:
@@ -28,6 +29,51 @@ def test_the_ready_ones_are_served_in_turn() -> None:
     lineup.place(one, 0.0)
 
     assert _turns(lineup) == ["other", "one"]
+
+
+def test_who_has_waited_longest_by_its_own_wish_goes_first() -> None:
+    lineup = Lineup()
+    turns = {"minute": Turn(0.0, 60.0), "second": Turn(8.0, 1.0), "tenth": Turn(9.5, 0.1)}
+    for cohort, turn in turns.items():
+        lineup.add(_sender(cohort, turn))
+
+    assert _turns(lineup, 10.0) == ["tenth", "second", "minute"]
+    assert _turns(lineup, 300.0) == ["tenth", "second", "minute"]
+    assert _turns(lineup, 8.1) == ["minute", "second", "tenth"]
+
+
+def test_who_had_a_turn_comes_after_all_others_and_then_has_one_request_in_four() -> None:
+    lineup = Lineup()
+    large = _sender("large")
+    lineup.add(large)
+    lineup.sends(large)
+    large.take(1, 0.0)
+    seen = []
+
+    for number in range(8):
+        lineup.add(_sender(f"small {number}", Turn(1.0 + number, 2.0)))
+    for _ in range(8):
+        sender = next(lineup.in_turn(20.0, fresh_first=False))
+        lineup.sends(sender)
+        sender.had_turn = True
+        if sender is not large:
+            lineup.sent_all(sender)
+        seen.append(sender.flush.cohort.split()[0])
+
+    assert seen == ["small", "small", "large", "small", "small", "small", "large", "small"]
+
+
+def test_what_failed_was_no_turn() -> None:
+    lineup = Lineup()
+    sender = _sender()
+    lineup.add(sender)
+    sender.take(1, 5.0)
+
+    had = lineup.first_turns
+    sender.put_back(1)
+
+    assert (had, lineup.first_turns) == (0, 1)
+    assert sender.turn.since_s == 5.0  # But it is behind those who were not tried meanwhile.
 
 
 def test_those_never_tried_may_go_first() -> None:

@@ -57,6 +57,15 @@ def test_a_cohort_may_have_an_age_of_its_own() -> None:
     assert _due(queue, 60.0) == ["quick", "normal", "slow"]
 
 
+def test_where_all_wait_a_wish_counts_by_how_often_it_was_missed() -> None:
+    queue = _queue(slow=60.0, quick=0.1)
+    for now_s, cohort in ((0.0, "slow"), (60.0, "normal"), (67.5, "quick")):
+        _gather(queue, cohort, now_s, {"ann": True})
+
+    assert _due(queue, 68.0) == ["quick", "normal", "slow"]  # 5, 4 and 1.1 times.
+    assert _due(queue, 67.7) == ["normal", "quick", "slow"]  # 3.9, 2 and 1.1 times.
+
+
 def test_large_windows_are_due_at_once_but_never_before_an_old_one() -> None:
     queue = _queue()
     _gather(queue, "old", 0.0, {"ann": True})

@@ -13,7 +13,7 @@ from daemon.core.verdict import Answer, Quota, Sent, Verdict
 from daemon.logs import event
 from daemon.metrics import CohortLabels, Metrics
 from daemon.status import Spread
-from tests.support.builders import ACCEPTED, flush_of, members
+from tests.support.builders import ACCEPTED, TURN, flush_of, members
 from tests.support.sending import Sending, always
 
 
@@ -131,7 +131,7 @@ def test_a_cohort_that_backs_off_is_not_said_to_be_sending() -> None:
 def _flush_of_event(flush_id: int, partition: Partition, event_time_s: float) -> Flush:
     changes = members(1)
     lane = Lane(partition, flush_id, changes, top=10, opened_at_s=0.0, event_time_s=event_time_s)
-    return Flush(flush_id, "vip", "VIP", (lane,), changes, 0.0)
+    return Flush(flush_id, "vip", "VIP", (lane,), changes, 0.0, TURN)
 
 
 def test_how_long_things_take_now_is_told_of_live_changes_and_of_attempts() -> None:

@@ -13,8 +13,10 @@ from typing import Final
 from daemon.core.model import Changes, CohortUpdate, Flush
 from daemon.core.pacer import Budget, Pacer
 from daemon.core.plan import MEMBERS_BYTES_MAX, MEMBERS_MAX, member_bytes_max, plan
+from daemon.core.turn import Turn
 
-_NOBODYS: Final = 0  # The number of a flush that is never sent.
+_NOBODYS: Final = 0  # The number of a flush that is never sent, and so has no turn.
+_NO_TURN: Final = Turn(0.0, 1.0)
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class Cost:
 
     def add(self, cohort: str, changes: Changes) -> None:
         """Add the last changes of one partition; those of another partition are of others."""
-        updates = list(plan(Flush(_NOBODYS, cohort, cohort, (), changes, 0.0)))
+        updates = list(plan(Flush(_NOBODYS, cohort, cohort, (), changes, 0.0, _NO_TURN)))
         adds = sum(changes.values())
         self.adds += adds
         self.removes += len(changes) - adds
