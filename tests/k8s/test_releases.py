@@ -123,6 +123,19 @@ def test_an_upgrade_leaves_the_replicas_to_keda(namespace: Namespace) -> None:
     assert _state(namespace)["Deployment/acme-cohortd"]["spec"]["replicas"] == 5
 
 
+def test_one_upgrade_may_stop_all_replicas_first_and_the_next_goes_back(
+    namespace: Namespace,
+) -> None:
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    strategies = []
+
+    for more in ([], ["--set", "strategy.type=Recreate"], []):
+        _well(_release(namespace, "acme", "minimal-values.yaml", *more))
+        strategies.append(_state(namespace)["Deployment/acme-cohortd"]["spec"]["strategy"])
+
+    assert strategies == [rolling, {"type": "Recreate"}, rolling]
+
+
 def test_the_plain_manifests_are_taken_without_a_warning(namespace: Namespace) -> None:
     done = namespace.kubectl("apply", "--dry-run=server", "-f", str(_PLAIN))
 

@@ -39,6 +39,9 @@ def test_an_example_of_values_is_as_the_schema_says(name: str) -> None:
     "wrong",
     [
         {"replicas": 2},
+        {"strategy": "Recreate"},
+        {"strategy": {"type": "OnDelete"}},
+        {"strategy": {"rollingUpdate": {"maxSurge": "one"}}},
         {"image": {"pullPolicy": "Sometimes"}},
         {"image": {"digest": "latest"}},
         {"adminPort": 80},
