@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from daemon.config.durations import parse_duration
 from tests.support.tools import TOOLS, tool
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +98,27 @@ def test_keda_decides_on_replicas_and_the_deployment_does_not(helm: str) -> None
 
     assert "replicas" not in found["Deployment"]["spec"]
     assert found["ScaledObject"]["spec"]["maxReplicaCount"] == 12
+
+
+@pytest.mark.parametrize("grace", ["1000ms", "30000ms", "12345.6ms", "30s", "1.1m", "0.25h"])
+def test_a_pod_has_the_daemons_grace_and_15_seconds_more(helm: str, grace: str) -> None:
+    made = _render(helm, "minimal-values.yaml", "--set", f"config.shutdown.grace={grace}")
+
+    [pod] = [each["spec"]["template"]["spec"] for each in made if each["kind"] == "Deployment"]
+    assert pod["terminationGracePeriodSeconds"] == math.ceil(parse_duration(grace)) + 15
+
+
+@pytest.mark.parametrize("grace", ["30", "1e3s", "0x1Es", ".5m", "1d", "never", "-1s"])
+def test_a_grace_that_the_daemon_cannot_read_is_refused(helm: str, grace: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration"):
+        parse_duration(grace)
+
+    values = str(CHART / "ci" / "minimal-values.yaml")
+    change = f"config.shutdown.grace={grace}"
+    done = _helm(helm, "template", "cohortd", str(CHART), "-f", values, "--set-string", change)
+
+    assert done.returncode != 0
+    assert f"config.shutdown.grace: {grace} is no time" in done.stderr
 
 
 @pytest.mark.parametrize(

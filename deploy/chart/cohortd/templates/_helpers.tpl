@@ -43,18 +43,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* shutdown.grace in whole seconds: the daemon's default is 30s. */}}
+{{/* shutdown.grace in whole seconds, read as the daemon reads it; its default is 30s. */}}
 {{- define "cohortd.graceSeconds" -}}
-{{- $grace := dig "shutdown" "grace" "30s" .Values.config -}}
-{{- if hasSuffix "ms" $grace -}}
-1
-{{- else if hasSuffix "s" $grace -}}
-{{- trimSuffix "s" $grace | float64 | ceil -}}
-{{- else if hasSuffix "m" $grace -}}
-{{- mulf 60 (trimSuffix "m" $grace | float64) | ceil -}}
-{{- else -}}
-{{- fail (printf "config.shutdown.grace: %v is no time in seconds or minutes, such as 30s" $grace) -}}
+{{- $grace := dig "shutdown" "grace" "30s" .Values.config | toString -}}
+{{- if not (regexMatch "^[0-9]{1,9}([.][0-9]{1,6})?(ms|s|m|h)$" $grace) -}}
+{{- fail (printf "config.shutdown.grace: %s is no time; write a number with its unit, such as 30s" $grace) -}}
 {{- end -}}
+{{- $seconds := dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 -}}
+{{- $unit := regexFind "[a-z]+$" $grace -}}
+{{- mulf (trimSuffix $unit $grace | float64) (get $seconds $unit) | ceil | int64 -}}
 {{- end -}}
 
 {{/* What the chart knows of the configuration; the user's own file comes after it and wins. */}}
