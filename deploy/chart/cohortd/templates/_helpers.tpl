@@ -43,9 +43,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* What config says under these two names, or nothing: a section may be there and empty. */}}
+{{- define "cohortd.setting" -}}
+{{- $section := get (default dict (index . 0)) (index . 1) | default dict -}}
+{{- $value := get $section (index . 2) -}}
+{{- if not (kindIs "invalid" $value) -}}
+{{- $value -}}
+{{- end -}}
+{{- end -}}
+
 {{/* shutdown.grace in whole seconds, read as the daemon reads it; its default is 30s. */}}
 {{- define "cohortd.graceSeconds" -}}
-{{- $grace := dig "shutdown" "grace" "30s" .Values.config | toString -}}
+{{- $grace := include "cohortd.setting" (list .Values.config "shutdown" "grace") | default "30s" -}}
 {{- if not (regexMatch "^[0-9]{1,9}([.][0-9]{1,6})?(ms|s|m|h)$" $grace) -}}
 {{- fail (printf "config.shutdown.grace: %s is no time; write a number with its unit, such as 30s" $grace) -}}
 {{- end -}}
@@ -69,9 +78,8 @@ braze:
 {{/* Where to it may connect: the ports of the values, and those that the configuration names. */}}
 {{- define "cohortd.egressPorts" -}}
 {{- $ports := .Values.networkPolicy.egressPorts -}}
-{{- $config := default dict .Values.config -}}
-{{- $servers := dig "kafka" "bootstrap_servers" "" $config | toString -}}
-{{- $registry := dig "schema_registry" "url" "" $config | toString -}}
+{{- $servers := include "cohortd.setting" (list .Values.config "kafka" "bootstrap_servers") -}}
+{{- $registry := include "cohortd.setting" (list .Values.config "schema_registry" "url") -}}
 {{- range regexFindAll ":[0-9]+" (print $servers " " $registry) -1 -}}
 {{- $ports = append $ports (trimPrefix ":" . | int) -}}
 {{- end -}}
