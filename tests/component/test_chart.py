@@ -97,7 +97,10 @@ def test_keda_decides_on_replicas_and_the_deployment_does_not(helm: str) -> None
     found = {each["kind"]: each for each in _render(helm, "keda-values.yaml")}
 
     assert "replicas" not in found["Deployment"]["spec"]
-    assert found["ScaledObject"]["spec"]["maxReplicaCount"] == 12
+    scaled = found["ScaledObject"]["spec"]
+    assert scaled["scaleTargetRef"]["name"] == found["Deployment"]["metadata"]["name"]
+    assert scaled["maxReplicaCount"] == 12
+    assert [trigger["metadata"]["topic"] for trigger in scaled["triggers"]] == ["cohort.membership"]
 
 
 @pytest.mark.parametrize("grace", ["1000ms", "30000ms", "12345.6ms", "30s", "1.1m", "0.25h"])
@@ -128,7 +131,8 @@ def test_a_grace_that_the_daemon_cannot_read_is_refused(helm: str, grace: str) -
         (["config.admin.port=9000"], "config.admin.port: set adminPort instead"),
         (["config.shutdown.grace=soon"], "config.shutdown.grace: soon is no time"),
         (["replicas=3"], "replicas"),
-        (["keda.enabled=true"], "keda.topics: name the topics"),
+        (["keda.enabled=true", "keda.minReplicas=2"], "keda.maxReplicas: 1 is less than"),
+        (["keda.enabled=true", "config.inputs=null"], "keda.topics: name the topics"),
     ],
 )
 def test_a_mistake_is_refused_with_the_value_it_is_in(

@@ -46,6 +46,9 @@ def test_an_example_of_values_is_as_the_schema_says(name: str) -> None:
         {"image": {"digest": "latest"}},
         {"adminPort": 80},
         {"keda": {"topics": [1]}},
+        {"keda": {"minReplicas": 0}},
+        {"keda": {"trigger": "cpu"}},
+        {"keda": {"metadata": {"tls": True}}},
         {"podDisruptionBudget": {"maxUnavailable": 0}},
     ],
 )
