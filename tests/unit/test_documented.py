@@ -213,3 +213,14 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     broken = [name for name in relative if name and not (page.parent / name).exists()]
 
     assert broken == []
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_command_of_kafkas_that_is_there_to_be_copied_names_the_brokers(page: Path) -> None:
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+
+    blocks = re.findall(r"^ *```.*?^ *```$", text, re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.splitlines()]
+    commands = [line for line in lines if re.search(r"\bkafka-[a-z-]+\.sh\b", line)]
+
+    assert [line for line in commands if "--bootstrap-server" not in line] == []
