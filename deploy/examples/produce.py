@@ -1,8 +1,8 @@
 """Write example membership changes to a topic, as a producer of your own would.
 
-What to copy from here: the event (`schemas/membership_change.json`), the key, which is the same
-for all changes of one user, so that their order is kept, and the idempotent producer, which keeps
-it when the broker is slow.
+What to copy from here: the event (`schemas/membership_change.schema.json`), the key, which is the
+same for all changes of one user, so that their order is kept, and the idempotent producer, which
+keeps it when the broker is slow.
 """
 
 from __future__ import annotations

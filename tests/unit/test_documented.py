@@ -215,6 +215,17 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize(
+    "text", [*_PAGES, *sorted(EXAMPLES.glob("*.*"))], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_file_of_ours_that_is_named_is_there(text: Path) -> None:
+    ours = r"`((?:daemon|deploy|docs|requirements|schemas|scripts|tests)/[\w./-]+\.[a-z]+)`"
+
+    named = re.findall(ours, text.read_text(encoding="utf-8"))
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize("page", _PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_command_of_kafkas_that_is_there_to_be_copied_names_the_brokers(page: Path) -> None:
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
