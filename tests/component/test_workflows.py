@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.support.image import ROOT
@@ -33,13 +36,37 @@ def test_actionlint_finds_nothing() -> None:
 
 
 def test_nothing_is_built_or_published_before_the_tag_is_verified() -> None:
-    checkout, verify, *others = _steps("release", "release")
+    checkout, verify, _pinned, *others = _steps("release", "release")
 
     assert checkout.startswith("actions/checkout@")
     assert "scripts/release_tag.py" in verify
     assert others[0] == "make release"
     for what in ("docker/build-push-action", "helm push", "attest-build-prov", "gh release create"):
         assert any(what in step for step in others), what
+
+
+@pytest.mark.parametrize(
+    ("base", "code"),
+    [
+        ("python:3.12-slim", 1),
+        ("python:3.12-slim@sha256:0123", 1),
+        (f"python:3.12-slim@sha256:{'0' * 64}", 0),
+    ],
+)
+def test_a_release_is_built_on_a_base_that_is_pinned(tmp_path: Path, base: str, code: int) -> None:
+    check = _steps("release", "release")[2]
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "Dockerfile").write_text(
+        re.sub(r"^(ARG BASE_IMAGE=).*$", rf"\g<1>{base}", dockerfile, flags=re.MULTILINE)
+    )
+
+    done = subprocess.run(
+        ["bash", "-e", "-c", check], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == code
+    assert ("pin BASE_IMAGE" in done.stdout) == bool(code)
 
 
 def test_every_job_that_may_write_is_of_the_environment_that_names_who_signs() -> None:
