@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Concatenate, NamedTuple, ParamSpec, Protocol
 
+from daemon.braze.account import log_answer
 from daemon.braze.bodies import Bodies
 from daemon.braze.watch import DeliveryWatch
 from daemon.core.delivery import Attempt, Delivery
@@ -186,6 +187,7 @@ class Dispatcher:
         now_s = self._clock()
         self._free.append(slot)
         self._watch.answered(attempt, answer, now_s - allowed_s, now_s)
+        log_answer(attempt, answer, now_s - allowed_s)
         if attempt.update is None and answer.verdict is Verdict.ACCEPTED:
             self._announced(attempt.cohort, attempt.name)
         self._end(self._delivery.finish(attempt.id, answer, now_s, self._unix_clock()))

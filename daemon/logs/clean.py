@@ -31,6 +31,7 @@ FIELD_LENGTH_MAX = 512
 MASK = "***"
 _DEPTH_MAX = 4
 _ITEMS_MAX = 32
+_MEMBERS_MAX = 1_000  # As many as one request names.
 _FRAMES_MAX = 20
 _CAUSES_MAX = 4
 _SECRETS_MAX = 64  # Former values are remembered too: an old error may still carry one.
@@ -43,7 +44,9 @@ _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 # Fields that name a member. A number in one of them is a count.
-_MEMBER_FIELDS = frozenset({"member", "members", "external_id", "alias", "device_id"})
+MEMBER_FIELDS = frozenset(
+    {"member", "members", "added", "removed", "external_id", "alias", "device_id"}
+)
 _SECRET_FIELD = re.compile(r"secret|password|passwd|token|authorization|api_key|credential")
 _HARMLESS_END = re.compile(r"(_file|_path|_id|_at|_s)$")
 
@@ -146,7 +149,10 @@ class Cleaner:
             if self._member_ids == "clear":
                 return self._text(value if isinstance(value, str) else ":".join(value))
             return self._hasher.digest(value)
-        return [self._member(item) for item in list(value)[:_ITEMS_MAX]]
+        members = list(value)
+        told = [self._member(item) for item in members[:_MEMBERS_MAX]]
+        more = len(members) - len(told)
+        return [*told, f"… {more} more"] if more else told
 
     def _plain(self, value: Any, depth: int = 0) -> Plain:  # noqa: ANN401, PLR0911
         if value is None or isinstance(value, bool):
@@ -193,7 +199,7 @@ class Cleaner:
 def _is_member(name: str, value: object) -> bool:
     if isinstance(value, Alias | Device):
         return True
-    return name in _MEMBER_FIELDS and isinstance(value, str | list | tuple | set | frozenset)
+    return name in MEMBER_FIELDS and isinstance(value, str | list | tuple | set | frozenset)
 
 
 def _is_secret(name: str, value: object) -> bool:

@@ -1,7 +1,7 @@
 """Every event name the daemon logs: stable, snake case, a thing and what happened to it.
 
 Dashboards and alerts are built on these, so a name is never given a second meaning. Fields carry
-the rest. The level is the caller's: debug is for nobody in production, info for life-cycle,
+the rest. The level is the caller's: debug for who asks about one person, info for life-cycle,
 warning for what heals by itself, error for what a person must see to.
 
 The comment above a name is what it means to the operator, and the headings are theirs too: both
@@ -109,6 +109,10 @@ NAMES_TROUBLE: Final = "names_trouble"
 NAMES_REMEMBERED: Final = "names_remembered"
 # Braze took a cohort's name.
 COHORT_ANNOUNCED: Final = "cohort_announced"
+# What became of a request, and whom it named: `verdict` is accepted, retry, refused or blocked;
+# `sent` is unsent, ambiguous (Braze may have applied it) or answered. Many members are several
+# lines, `part` of `parts`.
+UPDATE_ANSWERED: Final = "update_answered"
 # Braze did not take a request; it is tried again.
 UPDATE_RETRIED: Final = "update_retried"
 # A request may have left after its deadline, since the process stood still.

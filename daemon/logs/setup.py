@@ -13,6 +13,7 @@ from daemon.logs import event as events
 from daemon.logs.clean import Cleaner, Masker, MemberIds, Plain, Secrets
 from daemon.logs.folded import FoldingHandler
 from daemon.logs.hasher import MemberHasher
+from daemon.logs.parts import parts_of
 from daemon.logs.writer import LineWriter
 
 if TYPE_CHECKING:
@@ -55,13 +56,14 @@ class LogPipe:
 
 
 class _Line:
-    """What structlog calls last: hands the finished line over."""
+    """What structlog calls last: hands the finished line over, or the lines it has become."""
 
     def __init__(self, writer: LineWriter) -> None:
         self._writer = writer
 
-    def msg(self, line: str) -> None:
-        self._writer.put(line + "\n")
+    def msg(self, lines: str) -> None:
+        for line in lines.split("\n"):
+            self._writer.put(line + "\n")
 
     log = debug = info = warn = warning = err = error = critical = fatal = exception = failure = msg
 
@@ -90,7 +92,7 @@ def configure(
         return str(renderer(None, "warning", cleaner(None, "warning", stamped))) + "\n"
 
     writer = LineWriter(target, QUEUE_LINES_MAX, describe_drops)
-    _configure_structlog(level, [cleaner, renderer], _Line(writer))
+    _configure_structlog(level, [cleaner, _in_parts(renderer)], _Line(writer))
     _configure_stdlib()
     return LogPipe(writer)
 
@@ -127,6 +129,13 @@ def _configure_stdlib() -> None:
     root = logging.getLogger()
     root.handlers[:] = [FoldingHandler(get_logger(), events.LIBRARY_MESSAGE)]
     root.setLevel(logging.WARNING)
+
+
+def _in_parts(renderer: Processor) -> Processor:
+    def render(logger: object, method: str, fields: dict[str, Plain]) -> str:
+        return "\n".join(str(renderer(logger, method, part)) for part in parts_of(fields))
+
+    return cast("Processor", render)
 
 
 def _render_json(_logger: object, _method: str, fields: Mapping[str, Plain]) -> str:

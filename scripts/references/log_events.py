@@ -21,8 +21,8 @@ in some cases only; `…` are fields named by the case. A repeated warning is lo
 `caused_by`. No line holds a credential; member ids stand in debug lines only, hashed unless
 `log.member_ids` says otherwise.
 
-info is the life-cycle, warning what heals by itself, error what a person must see to, and critical
-the end of the process.
+debug is for who asks about one person, info is the life-cycle, warning what heals by itself, error
+what a person must see to, and critical the end of the process.
 """
 
 _HEADING = re.compile(r"^# --- (.+?) -+$")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from daemon.core.model import Alias, Device, Member
+from daemon.logs import MemberHasher
 from tests.support.configs import IMPORT_KEY, PARTNER_KEY
 from tests.support.stage import add, remove
 
@@ -13,10 +15,12 @@ if TYPE_CHECKING:
 
 MEMBER = "canary-member-4711"
 TOKEN = "canary-sasl-password"
+HASH_KEY = "canary-hash-key"
 
 
 def test_no_secret_and_no_member_is_in_the_output_at_debug_level(stage: Stage) -> None:
     (stage.folder / "sasl").write_text(TOKEN)
+    (stage.folder / "hash_key").write_text(HASH_KEY)
     stage.simulator.set_faults(
         f"status=400,member=*refused*,message=bad id {MEMBER}-refused",
         f"status=503,message={PARTNER_KEY} and {IMPORT_KEY},count=2,after=3",
@@ -34,6 +38,7 @@ def test_no_secret_and_no_member_is_in_the_output_at_debug_level(stage: Stage) -
     daemon = stage.start(
         {
             "log.level": "debug",
+            "log.hash_key_file": str(stage.folder / "hash_key"),
             "kafka.properties.sasl:username": "canary-sasl-user",
             "kafka.properties.sasl:password": {"file": str(stage.folder / "sasl")},
         }
@@ -53,6 +58,17 @@ def test_no_secret_and_no_member_is_in_the_output_at_debug_level(stage: Stage) -
         assert PARTNER_KEY not in text
         assert IMPORT_KEY not in text
         assert TOKEN not in text
+        assert HASH_KEY not in text
     lines = [json.loads(line) for line in daemon.output().splitlines()]
     assert all({"timestamp", "level", "event"} <= line.keys() for line in lines)
     assert [line["event"] for line in lines if line["level"] == "critical"] == []
+
+    told = [line for line in lines if line["event"] == "update_answered"]
+    assert {line["level"] for line in told} == {"debug"}
+    taken = [line for line in told if line["verdict"] == "accepted"]
+    whom: list[Member] = [f"{MEMBER}-1", Alias(f"{MEMBER}-alias", "email")]
+    for member in (*whom, Device(f"{MEMBER}-device")):
+        digest = MemberHasher(HASH_KEY.encode()).digest(member)
+        assert [line["cohort"] for line in taken if digest in line["added"]].count("vip") == 1
+    left = MemberHasher(HASH_KEY.encode()).digest(f"{MEMBER}-2")
+    assert [line["cohort"] for line in taken if left in line["removed"]] == ["vip"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import math
 from typing import cast
 
@@ -16,8 +18,12 @@ from daemon.core.cohort_names import CohortNames
 from daemon.core.delivery import Delivery, DeliveryRules
 from daemon.core.model import CohortUpdate, Outcome
 from daemon.core.verdict import Answer
+from daemon.logs import MemberHasher, configure
 from daemon.metrics import CohortLabels, Metrics
 from tests.support.builders import ACCEPTED, SERVER_ERROR, flush_of, members
+from tests.support.logging_restored import logging_restored
+
+__all__ = ["logging_restored"]  # A fixture is there by being named.
 
 
 class FailingOnce:
@@ -67,6 +73,27 @@ def test_a_retry_is_not_encoded_anew_and_an_ended_flush_leaves_nothing() -> None
     assert slot.sent[0] is slot.sent[1]
     assert bodies.bytes_kept == 0
     assert bodies._kept == {}
+
+
+def test_every_attempt_at_an_update_is_told_at_debug_with_the_same_hashes() -> None:
+    stream = io.StringIO()
+    pipe = configure("debug", stream=stream, hash_key=b"k")
+
+    async def deliver() -> None:
+        dispatcher, ended = dispatcher_of(FailingOnce()), asyncio.Event()
+        dispatcher.tell(lambda _: ended.set())
+        dispatcher.submit([flush_of(members(2))])
+        async with asyncio.timeout(30):
+            await ended.wait()
+
+    asyncio.run(deliver())
+
+    assert pipe.close()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    told = [line for line in lines if line["event"] == "update_answered"]
+    assert [line["verdict"] for line in told] == ["retry", "accepted"]
+    hashes = [MemberHasher(b"k").digest(member) for member in members(2)]
+    assert [line["added"] for line in told] == [hashes, hashes]
 
 
 def test_a_bug_behind_an_answer_is_told_like_one_before_it() -> None:

@@ -161,13 +161,17 @@ def test_members_are_hashed_at_debug_and_absent_above() -> None:
     def act(log: Any) -> None:
         for say in (log.debug, log.info):
             say("x", member="user-1", alias=Alias("a@b.c", "email"), whom=Device("d-1"), members=3)
+            say("y", added=["user-1"], removed=[Device("d-1")])
 
-    below, above = lines_of(act, hash_key=b"k")
+    below, lists, above, no_lists = lines_of(act, hash_key=b"k")
 
     assert below["member"] == MemberHasher(b"k").digest("user-1")
     assert below["alias"] == MemberHasher(b"k").digest(Alias("a@b.c", "email"))
     assert below["whom"] == MemberHasher(b"k").digest(Device("d-1"))
+    assert lists["added"] == [MemberHasher(b"k").digest("user-1")]
+    assert lists["removed"] == [MemberHasher(b"k").digest(Device("d-1"))]
     assert {"member", "alias", "whom"}.isdisjoint(above)
+    assert {"added", "removed"}.isdisjoint(no_lists)
     assert above["members"] == 3
 
 
@@ -176,6 +180,13 @@ def test_members_are_shown_as_configured(mode: Any, shown: list[str] | None) -> 
     (line,) = lines_of(lambda log: log.debug("x", members=["u1", "u2"]), member_ids=mode)
 
     assert line.get("members") == shown
+
+
+def test_more_members_than_a_request_has_are_counted() -> None:
+    lines = lines_of(lambda log: log.debug("x", members=[f"u{n}" for n in range(1_003)]))
+
+    assert lines[-1]["members"][-1] == "… 3 more"
+    assert sum(len(line["members"]) for line in lines) == 1_001
 
 
 def test_a_member_inside_another_value_is_never_shown() -> None:
