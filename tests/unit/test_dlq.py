@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemon.core.model import Partition
-from daemon.errors import SettingsError
+from daemon.errors import CohortdError, SettingsError
 from daemon.intake.dead_letters import DeadLetters
 from daemon.kafka.records import Letter, Reason, Reject
 from daemon.tools.dlq.choice import Choice, check_reasons, parse_time_ms
@@ -15,7 +16,7 @@ from daemon.tools.dlq.judging import DONE, Fate, Judged, Log, Where, first_fate,
 from daemon.tools.dlq.letter import DeadLetter, read_letter
 from daemon.tools.dlq.reading import Reading
 from daemon.tools.dlq.replay import Replayed
-from daemon.tools.dlq.showing import parse_place
+from daemon.tools.dlq.showing import parse_place, write_value
 from daemon.tools.dlq.told import as_document, lines
 from tests.support.corpus import FakeRecord
 
@@ -216,3 +217,41 @@ def test_what_was_not_replayed_is_listed_with_its_reason_and_no_value() -> None:
     assert len(told) == 3
     assert "canary" not in str(told) + str(document)
     assert "ann" not in str(told[2].split("crm")[0])
+
+
+def test_a_value_is_written_byte_by_byte(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "value"
+
+    write_value(file, b"\x00\xff\n")
+
+    assert file.read_bytes() == b"\x00\xff\n"
+    assert capsys.readouterr().out == f"value written to {file}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("none/value", "No such file or directory"),
+        ("file/value", "Not a directory"),
+        ("", "Is a directory"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+def test_a_value_that_can_not_be_written_is_one_line(name: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(CohortdError) as caught:
+        write_value(tmp_path / name, b"{}")
+
+    assert str(caught.value).startswith(f"--raw {tmp_path}")
+    assert str(caught.value).endswith(f": can't be written: {why}; name a file that can be")
+
+
+def test_a_name_that_is_no_text_is_told_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_value(tmp_path / "caf\udce9\n", b"{}")
+
+    assert capsys.readouterr().out == f"value written to {tmp_path}/caf??\n"

@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from daemon import cli
+from daemon.errors import CohortdError
 from daemon.tools.demo.command import run
 from daemon.tools.demo.options import DemoOptions
 
@@ -19,7 +21,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7, help="of the generated day")
     parser.add_argument("--record", type=Path, help="write the terminal's picture here, as SVG")
     said = parser.parse_args()
-    return run(DemoOptions(said.seconds, said.faults, said.tamper, said.seed, said.record))
+    try:
+        return run(DemoOptions(said.seconds, said.faults, said.tamper, said.seed, said.record))
+    except CohortdError as error:
+        cli.fail(error)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+from daemon.errors import CohortdError
 from daemon.tools.demo.frame_view import WIDTH_MAX
 
 HEIGHT = 60
@@ -75,7 +76,10 @@ _FORMAT = """\
 def save_picture(
     path: Path, command: str, show: Callable[[Console], None], *, width: int = WIDTH_MAX
 ) -> None:
-    """Write what a terminal shows after this command, as `show` prints it."""
+    """Write what a terminal shows after this command, as `show` prints it.
+
+    Raise CohortdError where the file can't be written.
+    """
     name = "-".join(command.split()[:2])
     console = Console(
         record=True,
@@ -87,5 +91,11 @@ def save_picture(
     )
     console.print(Text.assemble(("$ ", "dim"), (command, "bold")))
     show(console)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    console.save_svg(str(path), title="cohortd", theme=_THEME, code_format=_FORMAT, unique_id=name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        console.save_svg(
+            str(path), title="cohortd", theme=_THEME, code_format=_FORMAT, unique_id=name
+        )
+    except OSError as error:
+        why = f"can't be written: {error.strerror or error}"
+        raise CohortdError(f"{path}: {why}; name a file that can be") from None

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from daemon.tools.demo.child import ChildDaemon
 from daemon.tools.demo.embedded_kafka import EmbeddedKafka
@@ -17,6 +15,7 @@ from daemon.tools.demo.faults import CALM, FAULTS
 from daemon.tools.demo.files import DEAD_LETTERS, INPUT, PARTNER, write_files
 from daemon.tools.demo.options import DemoOptions
 from daemon.tools.demo.status_page import StatusReader
+from daemon.tools.folder import temporary_folder
 from daemon.tools.simulator import SimulatorSettings, SimulatorThread
 
 
@@ -35,7 +34,7 @@ class Stage:
 def open_stage(options: DemoOptions) -> Iterator[Stage]:
     """Set everything up, and end it all."""
     with ExitStack() as ends:
-        folder = Path(ends.enter_context(TemporaryDirectory(prefix="cohortd-demo-")))
+        folder = ends.enter_context(temporary_folder("cohortd-demo-"))
         kafka = EmbeddedKafka()
         partitions = kafka.create_topic(INPUT)
         kafka.create_topic(DEAD_LETTERS)

@@ -19,12 +19,14 @@ from daemon.tools.log.places import is_offset, is_partition
 
 _SHOWN_MAX: Final = 4_000
 _DEPTH_MAX: Final = 8
+_NAME_MAX: Final = 1_000  # Of a file, so that the end of its path is seen too.
 
 
 def show_one(settings: Settings, where: str, *, show_ids: bool, raw: Path | None) -> int:
     """Print the letter at PARTITION:OFFSET; write its value to `raw`, byte by byte.
 
-    Raise SettingsError for what is no place, CohortdError where there is no letter.
+    Raise SettingsError for what is no place, CohortdError where there is no letter, or where its
+    value can't be written.
     """
     number, offset = parse_place(where)
     topic = topic_of(settings)
@@ -37,9 +39,19 @@ def show_one(settings: Settings, where: str, *, show_ids: bool, raw: Path | None
     for line in describe(letter, Readers(settings), show_ids=show_ids):
         print(line)
     if raw is not None:
-        raw.write_bytes(letter.record.value() or b"")
-        print(f"value written to {raw}")
+        write_value(raw, letter.record.value() or b"")
     return 0
+
+
+def write_value(file: Path, value: bytes) -> None:
+    """Write what `--raw` asks for; raise CohortdError where that can't be done."""
+    name = one_line(str(file), _NAME_MAX)
+    try:
+        file.write_bytes(value)
+    except OSError as error:
+        why = f"can't be written: {error.strerror or error}"
+        raise CohortdError(f"--raw {name}: {why}; name a file that can be") from None
+    print(f"value written to {name}")
 
 
 def describe(letter: DeadLetter, readers: Readers, *, show_ids: bool) -> Iterator[str]:

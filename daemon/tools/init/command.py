@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import yaml
@@ -24,6 +22,7 @@ from daemon.registry.library import AskingLibrary
 from daemon.registry.setup import schema_library
 from daemon.tools.check.finding import count
 from daemon.tools.check.sample import read_last
+from daemon.tools.folder import temporary_folder
 from daemon.tools.init.guess import Guess, guess
 from daemon.tools.init.opening import keys_of, open_all, values_of
 from daemon.tools.init.text import lines_of
@@ -91,8 +90,8 @@ def _settings(kafka: Mapping[str, Any], options: InitOptions) -> Iterator[Settin
     }
     if options.registry:
         document["schema_registry"] = {"url": options.registry}
-    with tempfile.TemporaryDirectory(prefix="cohortd-init-") as folder:
-        file = Path(folder) / "asking.yaml"
+    with temporary_folder("cohortd-init-") as folder:
+        file = folder / "asking.yaml"
         file.touch(mode=0o600)
         file.write_text(yaml.safe_dump(document))
         yield load([file], {})
