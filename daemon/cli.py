@@ -20,7 +20,8 @@ from daemon.leaks import shut_leaks
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
+INTERRUPTED = "interrupted"
+_WORDS_MAX = 1_000
 
 
 def main() -> None:
@@ -28,16 +29,21 @@ def main() -> None:
     shut_leaks()
     files = plain_run(sys.argv[1:])
     if files is None:
-        from daemon import commands  # noqa: PLC0415  A plain run can do without.
-
-        commands.main()
+        _other_command()
         return
     try:
         run(files)
-    except CohortdError as error:
+    except Exception as error:  # noqa: BLE001  The top of the process.
         fail(error)
-    except KeyboardInterrupt:
-        end(EXIT_INTERRUPTED)
+
+
+def _other_command() -> None:
+    try:
+        from daemon import commands  # noqa: PLC0415  A plain run can do without.
+
+        commands.main()
+    except KeyboardInterrupt:  # Before the command was known, or behind its end.
+        fail(CohortdError(INTERRUPTED))
 
 
 def plain_run(arguments: Sequence[str]) -> list[Path] | None:
@@ -78,8 +84,34 @@ def end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def fail(error: CohortdError) -> NoReturn:
-    """End the process with a line for each problem."""
-    for line in str(error).splitlines():
+def fail(error: Exception) -> NoReturn:
+    """End the process with a line for each problem: of ours, or that nobody has foreseen."""
+    for line in _words(error).splitlines():
         print(f"cohortd: {line}", file=sys.stderr)  # noqa: T201
+    _let_go_of_output()
     sys.exit(EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILED)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, CohortdError):
+        return str(error)
+    if isinstance(error, BrokenPipeError):
+        return ""  # Whoever read what was said has seen enough.
+    from daemon.config.document import one_line  # noqa: PLC0415  Only now it is needed.
+
+    said = one_line(f"{type(error).__name__}: {error}", _WORDS_MAX)
+    return f"{said}; `cohortd --debug …` shows where"
+
+
+def flush() -> None:
+    """Write what was printed; where there is no stdout at all, there is nothing to do."""
+    print(end="", flush=True)  # noqa: T201
+
+
+def _let_go_of_output() -> None:
+    """Write what is left, or drop it: Python would try again, and end with a code of its own."""
+    try:
+        flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon import cli
-from daemon.errors import CohortdError
 from daemon.tools.dlq.cli import dlq_app
 from daemon.tools.offsets.cli import offsets_app
 from daemon.tools.schema.cli import schema_app
@@ -254,8 +253,11 @@ def _load(paths: Sequence[Path]) -> Settings:
 def main() -> None:
     """Run a command; whatever goes wrong is one readable line, and a traceback with `--debug`."""
     try:
-        app(prog_name="cohortd")
-    except CohortdError as error:
+        try:
+            app(prog_name="cohortd")
+        finally:
+            cli.flush()  # Where it can still be said that nothing more can be written.
+    except Exception as error:
         if _State.debug:
             raise
         cli.fail(error)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 import yaml
@@ -246,3 +247,28 @@ def test_the_simulator_says_what_is_wrong_with_its_options(tmp_path: Path) -> No
     assert len(fault.errors) == len(missing.errors) == 1
     assert "frobnicate" in fault.errors[0]
     assert "none" in missing.errors[0]
+
+
+@pytest.mark.parametrize("arguments", [("schema", "list"), ("--help",), ("--version",)], ids=str)
+def test_an_output_that_is_full_or_that_nobody_reads_ends_it_with_1(
+    arguments: Sequence[str],
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        to_full = _ended(arguments, full)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        to_nobody = _ended(arguments, pipe)
+
+    assert to_full.code == to_nobody.code == 1
+    [line] = to_full.errors
+    assert line.startswith("cohortd: OSError: [Errno 28] No space left on device; ")
+    assert to_nobody.errors == []
+
+
+def _ended(arguments: Sequence[str], out: IO[bytes]) -> Said:
+    command = [sys.executable, "-m", "daemon", *arguments]
+    done = subprocess.run(
+        command, stdout=out, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    return Said(done.returncode, "", done.stderr.splitlines())

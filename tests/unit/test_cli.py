@@ -1,4 +1,4 @@
-"""The entry: which command lines are a plain run."""
+"""The entry: which command lines are a plain run, and what a process says as it ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.cli import plain_run
+from daemon import commands
+from daemon.cli import fail, plain_run
+from daemon.errors import CohortdError, Problem, SettingsError
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,48 @@ def test_a_plain_run_is_read_here(line: str, files: list[str]) -> None:
 )
 def test_anything_else_is_left_to_who_can_explain_it(line: str) -> None:
     assert plain_run(line.split()) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "lines"),
+    [
+        (CohortdError("Kafka is away"), 1, ["cohortd: Kafka is away"]),
+        (
+            SettingsError([Problem("a", "is wrong"), Problem("b", "is missing", "x or y")]),
+            2,
+            ["cohortd: a: is wrong", "cohortd: b: is missing; x or y"],
+        ),
+        (
+            LookupError("of two\nlines"),
+            1,
+            ["cohortd: LookupError: of two?lines; `cohortd --debug …` shows where"],
+        ),
+        (BrokenPipeError("nobody reads"), 1, []),
+    ],
+)
+def test_whatever_ends_a_process_is_said_in_lines(
+    error: Exception, code: int, lines: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        fail(error)
+
+    assert ended.value.code == code
+    assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_what_nobody_has_foreseen_is_a_line_and_a_traceback_with_debug(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def app(**_: object) -> None:
+        raise LookupError("a bug")
+
+    monkeypatch.setattr(commands, "app", app)
+    with pytest.raises(SystemExit):
+        commands.main()
+    monkeypatch.setattr(commands._State, "debug", True)
+
+    with pytest.raises(LookupError, match="a bug"):
+        commands.main()
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("cohortd: LookupError: a bug; ")
