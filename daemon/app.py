@@ -266,4 +266,8 @@ def run(settings: Settings) -> int:
     try:
         return asyncio.run(Daemon(settings, pipe).run())
     finally:
+        # Nobody listens any more: whoever is impatient now would have the last words lost, and
+        # the exit code with them. They take two seconds at most.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
         pipe.close()

@@ -35,6 +35,8 @@ def main() -> None:
         run(files)
     except Exception as error:  # noqa: BLE001  The top of the process.
         fail(error)
+    except KeyboardInterrupt:  # Just before its own handler was there.
+        end(0)
 
 
 def _other_command() -> None:
@@ -62,7 +64,8 @@ def run(files: Sequence[Path]) -> NoReturn:
     """Run the daemon, and end the process with it."""
     # Until the daemon listens itself there is nothing to give back. Whoever is the first process
     # of a container and has no handler would not be ended at all.
-    signal.signal(signal.SIGTERM, lambda *_: end(0))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end(0))
     startup.begin()
     from daemon.config.settings import load  # noqa: PLC0415  Only now nothing is collected.
 

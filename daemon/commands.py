@@ -9,11 +9,13 @@ import os
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from daemon import cli
+from daemon.errors import CohortdError
 from daemon.tools.dlq.cli import dlq_app
 from daemon.tools.offsets.cli import offsets_app
 from daemon.tools.schema.cli import schema_app
@@ -23,8 +25,20 @@ if TYPE_CHECKING:
 
 CONTRACT_VERSION = "1"
 
+
+class _Commands(TyperGroup):
+    """Whoever interrupts a command has made it fail; Typer would end it with 130."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  Typer's own words for it are private.
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise CohortdError(cli.INTERRUPTED) from None
+
+
 app = typer.Typer(
     name="cohortd",
+    cls=_Commands,
     help="Keeps Braze cohorts in step with a Kafka stream.",
     no_args_is_help=True,
     add_completion=False,

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+import yaml
+
+from tests.support.configs import smallest
 from tests.support.processes import Child, wait_until
 from tests.support.stage import add, remove
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.support.stage import Stage
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
+# A daemon that ends at once, and is signalled as it says its last words.
+IMPATIENT = """
+import asyncio, os
+from daemon import app, cli
+
+async def run(self):
+    self._listen(asyncio.get_running_loop())
+    return int(os.environ["CODE"])
+
+def close(_self):
+    os.kill(os.getpid(), int(os.environ["NUMBER"]))
+
+app.Daemon.run, app.LogPipe.close = run, close
+cli.main()
+"""
 
 
 def test_sigterm_delivers_what_is_held_and_the_next_one_repeats_nothing(wide_stage: Stage) -> None:
@@ -111,17 +136,39 @@ def test_what_can_not_be_delivered_in_the_grace_is_left_to_the_next_one(stage: S
     assert daemon.log_lines("drain_deadline")
 
 
-def test_a_sigterm_before_anything_has_begun_ends_it_well(tmp_path: Path) -> None:
-    pipe = tmp_path / "config.yaml"
-    os.mkfifo(pipe)
-    command = [sys.executable, "-m", "daemon", "run", "-c", str(pipe)]
-    with Child(command, tmp_path / "daemon.log") as child:
-        writer = wait_until("it reads its configuration", lambda: _reader_of(pipe))
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("words", [("run",), ("--debug", "run")], ids=" ".join)
+def test_a_signal_before_anything_has_begun_ends_it_well(
+    words: tuple[str, ...], number: signal.Signals, tmp_path: Path
+) -> None:
+    code, said = _ended_while_reading(words, number, tmp_path)
 
-        wait_until("it ends", lambda: _is_told_to_end(child))
+    assert (code, said) == (0, "")
 
-        assert child.returncode == 0
-        os.close(writer)
+
+@pytest.mark.parametrize("words", [("check",), ("dlq", "list")], ids=" ".join)
+def test_a_command_that_a_person_interrupts_has_failed(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    code, said = _ended_while_reading(words, signal.SIGINT, tmp_path)
+
+    assert (code, said) == (1, "cohortd: interrupted\n")
+
+
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_signal_behind_the_end_changes_no_exit_code(
+    code: int, number: signal.Signals, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(smallest(tmp_path)))
+    command = [sys.executable, "-c", IMPATIENT, "run", "-c", str(config)]
+
+    with Child(
+        command, tmp_path / "daemon.log", env={"CODE": str(code), "NUMBER": str(+number)}
+    ) as child:
+        assert child.wait() == code
+        assert child.output() == ""
 
 
 def test_a_sigterm_as_soon_as_it_can_be_asked_ends_it_well(stage: Stage) -> None:
@@ -132,9 +179,28 @@ def test_a_sigterm_as_soon_as_it_can_be_asked_ends_it_well(stage: Stage) -> None
     assert daemon.log_lines("daemon_stopped")
 
 
-def _is_told_to_end(child: Child) -> bool:
-    """Send SIGTERM, once more where one came just before the reading began that it interrupts."""
-    child.signal(signal.SIGTERM)
+def _ended_while_reading(
+    words: Sequence[str], number: signal.Signals, folder: Path
+) -> tuple[int, str]:
+    """Signal a command that waits for its configuration; return its code and what it said."""
+    pipe = folder / "config.yaml"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "daemon", *words, "-c", str(pipe)]
+    with Child(command, folder / "daemon.log") as child:
+        writer = wait_until("it reads its configuration", lambda: _reader_of(pipe))
+
+        wait_until("it ends", lambda: _is_told_to_end(child, number))
+
+        os.close(writer)
+        return child.wait(), child.output()
+
+
+def _is_told_to_end(child: Child, number: signal.Signals) -> bool:
+    """Signal, once more where one came just before the reading began that it interrupts."""
+    if child.returncode is None:
+        child.signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(5.0)
     return child.returncode is not None
 
 

@@ -22,8 +22,7 @@ from daemon.tools.demo.result_view import print_verdict
 from daemon.tools.demo.screen import open_screen
 from daemon.tools.demo.stage import Stage, open_stage
 
-EXIT_UNEQUAL = 1
-EXIT_INTERRUPTED = 130
+EXIT_FAILED = 1
 PLAIN_WIDTH = 100
 
 
@@ -37,7 +36,7 @@ def run(options: DemoOptions) -> int:
             return _play(options, stage, console)
     except KeyboardInterrupt:
         console.print("interrupted; the daemon was ended, nothing is left behind")
-        return EXIT_INTERRUPTED
+        return EXIT_FAILED
 
 
 def _play(options: DemoOptions, stage: Stage, console: Console) -> int:
@@ -48,13 +47,13 @@ def _play(options: DemoOptions, stage: Stage, console: Console) -> int:
     except CohortdError as failure:
         screen.close()
         _explain(console, stage, failure)
-        return EXIT_UNEQUAL
+        return EXIT_FAILED
     finally:
         screen.close()
     print_verdict(console, ending.comparison, ending.remarks)
     if options.record is not None:
         _record(options.record, options, play.observer.frame, ending)
-    return 0 if ending.comparison.equal else EXIT_UNEQUAL
+    return 0 if ending.comparison.equal else EXIT_FAILED
 
 
 def _record(path: Path, options: DemoOptions, frame: Frame | None, ending: Ending) -> None:
@@ -81,8 +80,8 @@ def _explain(console: Console, stage: Stage, failure: CohortdError) -> None:
 def _terminated() -> Iterator[None]:
     """Let SIGTERM and a closed terminal end the demo as an exception does: in good order."""
 
-    def end(number: int, _frame: object) -> NoReturn:
-        raise SystemExit(128 + number)
+    def end(_number: int, _frame: object) -> NoReturn:
+        raise SystemExit(EXIT_FAILED)
 
     if threading.current_thread() is not threading.main_thread():
         yield  # Python takes signals on the main thread only.
