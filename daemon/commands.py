@@ -223,7 +223,9 @@ def demo(
 def simulator(  # noqa: PLR0913  One option each.
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8090,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes any free one.")
+    ] = 8090,
     quota: Annotated[int, typer.Option(help="Requests an hour.")] = 250_000,
     fault: Annotated[
         list[str] | None,

@@ -228,6 +228,7 @@ def test_every_command_has_help(arguments: Sequence[str]) -> None:
         (("offsets", "show"), "--config"),
         (("--frobnicate",), "--frobnicate"),
         (("simulator", "--port", "many"), "--port"),
+        (("simulator", "--port", "65536"), "--port"),
         (("demo", "--seconds", "1"), "--seconds"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
