@@ -6,6 +6,7 @@ twice (a lost acknowledgement, a new producer), never not at all.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import time
@@ -103,8 +104,7 @@ class Outbox:
         """Forget what is not acknowledged."""
         self._kept.clear()
         if self._producer is not None:
-            self._producer.purge()
-            self._producer.flush(0)
+            _let_go(self._producer)
 
     def _turn(self, wait_s: float) -> None:
         if self._producer is None:
@@ -137,13 +137,13 @@ class Outbox:
 
     def _start_over(self) -> None:
         """Take a new producer, and send all that is kept again, in the order it was taken."""
-        self._broken = False
-        old, self._again = self._producer, []
+        old, self._producer = self._producer, None  # What the old one reports counts no more.
+        if old is not None:
+            _let_go(old)
         config = self._config | self._login.properties()
         config |= {"batch.num.messages": 1} if self._alone else {}
         self._producer = Producer(config, logger=self._logger)
-        if old is not None:
-            old.purge()  # Its reports come no more: nobody polls it.
+        self._broken, self._again = False, []
         for ticket in list(self._kept):
             self._produce(ticket)
 
@@ -194,6 +194,16 @@ class Outbox:
         self._broken = self._broken or error.fatal()
         if self._kept:
             self.trouble = f"topic {self._topic}: {describe(error)}"
+
+
+def _let_go(producer: Producer) -> None:
+    """End a producer, and take what it still has to say: its copies of letters are in that.
+
+    While a report waits, it holds what hears it, and that the producer with its threads.
+    """
+    producer.purge()
+    with contextlib.suppress(KafkaException):  # That it is beyond repair; nobody needs it.
+        producer.flush(0)
 
 
 def cut(letter: Letter) -> Letter | None:

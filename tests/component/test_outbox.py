@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -135,6 +136,23 @@ def test_a_letter_too_large_for_the_topic_is_cut_and_says_what_is_missing(
     assert headers["why"] == b"so"
     assert (headers[CUT_HEADER] or b"").startswith(b"sha256:")
     assert (headers[CUT_HEADER] or b"").endswith(b" 600000")
+
+
+def test_a_producer_that_was_replaced_is_gone_with_its_threads_and_its_copies(box: Box) -> None:
+    def of_clients() -> int:
+        names = [task.read_text() for task in Path("/proc/self/task").glob("*/comm")]
+        return sum(name.startswith("rdk:") for name in names)
+
+    box.poll_until_acknowledged(box.send(b"first"))
+    before = of_clients()
+
+    for _ in range(3):
+        tickets = box.send(*[b"x" * 1_000] * 10)
+        box.outbox._broken = True
+        box.poll_until_acknowledged(tickets)
+
+    wait_until("only one is left", lambda: of_clients() <= before)
+    assert len(set(box.acknowledged)) == len(box.acknowledged) == 31
 
 
 def test_close_does_not_wait_for_what_can_not_be_written(box: Box, mock: MockCluster) -> None:
