@@ -73,6 +73,7 @@ class Outbox:
         self._tickets = itertools.count(1)
         self._kept: dict[int, Letter] = {}  # As sent; a letter leaves when it is acknowledged.
         self._again: list[tuple[float, int]] = []
+        self._no_room: list[int] = []  # These wait until the producer has room for them.
         self._acknowledged: list[int] = []
         self._listen_at_s = 0.0
 
@@ -80,7 +81,10 @@ class Outbox:
         """Take a letter and return its ticket."""
         ticket = next(self._tickets)
         self._kept[ticket] = letter
-        self._produce(ticket)
+        if self._no_room:
+            self._no_room.append(ticket)
+        else:
+            self._produce_each([ticket])
         return ticket
 
     def poll(self) -> list[int]:
@@ -117,8 +121,8 @@ class Outbox:
         self._listen_at_s = now_s + _IDLE_S
         due = [ticket for at_s, ticket in self._again if at_s <= now_s]
         self._again = [entry for entry in self._again if entry[0] > now_s]
-        for ticket in due:
-            self._produce(ticket)
+        waiting, self._no_room = self._no_room, []
+        self._produce_each([*waiting, *due])
 
     def _hear(self, producer: Producer, wait_s: float) -> None:
         self._login.follow(producer)
@@ -143,14 +147,25 @@ class Outbox:
         config = self._config | self._login.properties()
         config |= {"batch.num.messages": 1} if self._alone else {}
         self._producer = Producer(config, logger=self._logger)
-        self._broken, self._again = False, []
-        for ticket in list(self._kept):
-            self._produce(ticket)
+        self._broken = False
+        self._again, self._no_room = [], []
+        self._produce_each(list(self._kept))
 
-    def _produce(self, ticket: int) -> None:
+    def _produce_each(self, tickets: list[int]) -> None:
+        """Send these; the first that finds no room waits for it, and all behind it."""
+        for place, ticket in enumerate(tickets):
+            if not self._produce(ticket):
+                self._no_room += tickets[place:]
+                return
+
+    def _produce(self, ticket: int) -> bool:
+        """Give a letter to the producer; False where it has no room for it now.
+
+        That is no trouble of its own: an acknowledgement makes room, or its absence is told.
+        """
         letter, producer = self._kept[ticket], self._producer
         if producer is None:
-            return  # All that is kept is sent by the first one.
+            return True  # All that is kept is sent by the first one.
 
         def heard(error: KafkaError | None, _: Message) -> None:
             if producer is self._producer and ticket in self._kept:
@@ -165,9 +180,10 @@ class Outbox:
                 on_delivery=heard,
             )
         except BufferError:
-            self._send_later(ticket, "the producer's queue is full")
+            return False
         except KafkaException as exception:
             self._heard(ticket, error_of(exception))
+        return True
 
     def _heard(self, ticket: int, error: KafkaError | None) -> None:
         if error is None:

@@ -26,13 +26,24 @@ TOPIC_AUTHORIZATION_FAILED = 29
 MSG_SIZE_TOO_LARGE = 10
 
 
+class Counted(Outbox):
+    """An outbox that counts how often it hands a letter to its producer."""
+
+    tried = 0
+
+    def _produce(self, ticket: int) -> bool:
+        self.tried += 1
+        return super()._produce(ticket)
+
+
 class Box:
     """An outbox, its topic, and what has been acknowledged."""
 
-    def __init__(self, mock: MockCluster) -> None:
+    def __init__(self, mock: MockCluster, **properties: str) -> None:
         self.topic = mock.create_topic(unique("letters"))
         self._bootstrap = mock.bootstrap
-        self.outbox = Outbox({"bootstrap.servers": mock.bootstrap}, self.topic)
+        more = {name.replace("_", "."): value for name, value in properties.items()}
+        self.outbox = Counted({"bootstrap.servers": mock.bootstrap, **more}, self.topic)
         self.acknowledged: list[int] = []
 
     def send(self, *values: bytes | None) -> list[int]:
@@ -136,6 +147,33 @@ def test_a_letter_too_large_for_the_topic_is_cut_and_says_what_is_missing(
     assert headers["why"] == b"so"
     assert (headers[CUT_HEADER] or b"").startswith(b"sha256:")
     assert (headers[CUT_HEADER] or b"").endswith(b" 600000")
+
+
+def test_what_the_producer_has_no_room_for_waits_for_it_and_is_written(mock: MockCluster) -> None:
+    box = Box(mock, queue_buffering_max_messages="3")
+    mock.set_down()
+    tickets = box.send(*(b"%d" % number for number in range(500)))
+
+    for _ in range(20):
+        assert box.outbox.poll() == []
+
+    assert box.outbox.tried <= 3 + 1 + 20  # One of those that wait, each time.
+    mock.set_up()
+    box.poll_until_acknowledged(tickets)
+    assert sorted(box.acknowledged) == tickets
+    assert {m.value() for m in box.written(500)} == {b"%d" % number for number in range(500)}
+    box.outbox.close()
+
+
+def test_that_the_producer_has_no_room_is_no_trouble_of_its_own(mock: MockCluster) -> None:
+    box = Box(mock, queue_buffering_max_messages="3")
+
+    tickets = box.send(*(b"%d" % number for number in range(50)))
+
+    assert box.outbox.trouble is None
+    box.poll_until_acknowledged(tickets)
+    assert box.outbox.trouble is None
+    box.outbox.close()
 
 
 def test_a_producer_that_was_replaced_is_gone_with_its_threads_and_its_copies(box: Box) -> None:
