@@ -19,6 +19,16 @@ from daemon.metrics import Metrics
 # The ratio of rejects is taken over this many records (`dead_letter.max_ratio`).
 RATIO_RECORDS = 1_000
 
+# While so many dead letters are not acknowledged, or so much is in them, nothing more is read: we
+# hold each whole, and the producer a copy. What one poll brings comes on top, at worst as letters
+# alone: at most 2,500 records, of what the client has prefetched and what comes while it waits.
+# Prefetched are 16 MiB (`queued.max.messages.kbytes`) and, beyond that, an answer of each broker:
+# 1 MiB of each of its partitions, 50 MiB in all (`fetch.max.bytes`), compressed as it is on the
+# wire. So where records of 100 kB that do not compress come from 12 partitions there may be
+# 32 + 16 + 12 MiB, twice. Small letters meet the count first, at some 2 kB each (measured).
+LETTERS_WAITING_MAX = 10_000
+LETTERS_BYTES_MAX = 32 * 1024 * 1024
+
 # The partition and the ticket of its ledger that a record's letter holds.
 _Held: TypeAlias = tuple[Partition, int]
 
@@ -29,6 +39,10 @@ class OutboxPort(Protocol):
     @property
     def trouble(self) -> str | None:
         """Why letters can't be written now, if they can't."""
+
+    @property
+    def held_bytes(self) -> int:
+        """How much is in the letters not acknowledged: keys, values and headers."""
 
     def send(self, letter: Letter) -> int:
         """Take a letter and return its ticket."""
@@ -111,6 +125,13 @@ class Letters:
     def waiting(self) -> int:
         """How many letters are not acknowledged."""
         return len(self._sent)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is not acknowledged that nothing more should be read."""
+        if self._outbox is None:
+            return False
+        return self.waiting >= LETTERS_WAITING_MAX or self._outbox.held_bytes >= LETTERS_BYTES_MAX
 
     def reject(self, partition: Partition, floor: int, rejects: Sequence[Reject]) -> None:
         """Write these, and hold the partition at `floor` until they are acknowledged."""

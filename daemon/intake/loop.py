@@ -35,9 +35,6 @@ from daemon.logs import FoldedLog, event, get_logger
 # What is left of the time to stop after all waiting: for the last commit, and leaving the group.
 LEAVE_S = 2.0
 
-# While this many dead letters are not acknowledged nothing more is read: they are in memory.
-LETTERS_WAITING_MAX = 10_000
-
 
 class IntakeRules(msgspec.Struct, frozen=True):
     """What the loop is held to; durations in seconds."""
@@ -227,8 +224,8 @@ class Intake:
             self._metrics.barrier_opened.inc()
             self._log.warning(event.BARRIER_OPENED, str(opened), partition=str(opened))
         assigned = self.ownership.assigned
-        full = self.letters.waiting >= LETTERS_WAITING_MAX
-        wanted = set(assigned) if self.draining or full else self.relay.to_pause()
+        stops = self.draining or self.letters.full
+        wanted = set(assigned) if stops else self.relay.to_pause()
         wanted |= self.ownership.standing.stopped() | self.schemas.waiting(assigned)
         wanted &= assigned
         paused = self.ownership.paused

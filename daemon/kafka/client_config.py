@@ -56,6 +56,9 @@ _CONSUMER_FORCED: Mapping[str, Any] = {
     "allow.auto.create.topics": False,
 }
 
+# How large a letter may be: as large as any record that is read, on librdkafka's defaults.
+LETTER_BYTES_MAX = 100_000_000
+
 # Under KIP-848 the broker decides these, and librdkafka refuses them.
 _CLASSIC_ONLY = frozenset(
     {
@@ -131,5 +134,8 @@ def producer_config(properties: Properties) -> dict[str, Any]:
         # A letter that is not taken in this time is reported, and sent again by us.
         "message.timeout.ms": 15_000,
         # Here nothing is too large: what the topic refuses is cut, and says so.
-        "message.max.bytes": 100_000_000,
+        "message.max.bytes": LETTER_BYTES_MAX,
+        # How much it holds of copies, the values counted. Its 1 GiB is all that a pod may have;
+        # and with less than this a value larger than all of it would wait for room for ever.
+        "queue.buffering.max.kbytes": -(-LETTER_BYTES_MAX // 1024),
     }

@@ -61,6 +61,7 @@ class Outbox:
     ) -> None:
         self._login = login or Login()
         self.trouble: str | None = None
+        self.held_bytes = 0  # Of the letters not acknowledged; the client has copies of them.
         self._topic = topic
         self._clock = clock
         self._logger = logger
@@ -81,6 +82,7 @@ class Outbox:
         """Take a letter and return its ticket."""
         ticket = next(self._tickets)
         self._kept[ticket] = letter
+        self.held_bytes += bytes_of(letter)
         if self._no_room:
             self._no_room.append(ticket)
         else:
@@ -107,6 +109,7 @@ class Outbox:
     def close(self) -> None:
         """Forget what is not acknowledged."""
         self._kept.clear()
+        self.held_bytes = 0
         if self._producer is not None:
             _let_go(self._producer)
 
@@ -188,7 +191,7 @@ class Outbox:
     def _heard(self, ticket: int, error: KafkaError | None) -> None:
         if error is None:
             self.trouble = None
-            del self._kept[ticket]
+            self.held_bytes -= bytes_of(self._kept.pop(ticket))
             self._acknowledged.append(ticket)
         elif self._broken:
             return  # The rest of a batch that failed as a whole: all of it is sent again anyway.
@@ -196,6 +199,7 @@ class Outbox:
             # Perhaps it was only the batch: from now on each letter is judged by itself.
             self._alone = self._broken = True
         elif error.code() in _TOO_LARGE and (smaller := cut(self._kept[ticket])) is not None:
+            self.held_bytes += bytes_of(smaller) - bytes_of(self._kept[ticket])
             self._kept[ticket] = smaller
             self._again.append((self._clock(), ticket))
         else:
@@ -210,6 +214,12 @@ class Outbox:
         self._broken = self._broken or error.fatal()
         if self._kept:
             self.trouble = f"topic {self._topic}: {describe(error)}"
+
+
+def bytes_of(letter: Letter) -> int:
+    """Return what a letter holds in key, value and headers."""
+    headers = sum(len(name) + len(text or b"") for name, text in letter.headers)
+    return len(letter.key or b"") + len(letter.value or b"") + headers
 
 
 def _let_go(producer: Producer) -> None:

@@ -30,6 +30,7 @@ class FakeOutbox:
     def __init__(self) -> None:
         self.letters: dict[int, Letter] = {}
         self.trouble: str | None = None
+        self.held_bytes = 0
         self.ready: list[int] = []
 
     def send(self, letter: Letter) -> int:

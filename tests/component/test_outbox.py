@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from daemon.kafka.login import Login
-from daemon.kafka.outbox import CUT_HEADER, Outbox
+from daemon.kafka.outbox import CUT_HEADER, KEPT_BYTES, Outbox
 from daemon.kafka.records import Letter
 from daemon.tokens.source import NoToken, Token, TokenSource
 from tests.support.mock_cluster import Api
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.support.mock_cluster import MockCluster
 
+HEADERS = [("why", b"so")]
+BESIDE = len(b"key" + b"why" + b"so")  # What a letter of `Box` holds beside its value.
 TOPIC_AUTHORIZATION_FAILED = 29
 MSG_SIZE_TOO_LARGE = 10
 
@@ -47,7 +49,7 @@ class Box:
         self.acknowledged: list[int] = []
 
     def send(self, *values: bytes | None) -> list[int]:
-        return [self.outbox.send(Letter(b"key", value, [("why", b"so")])) for value in values]
+        return [self.outbox.send(Letter(b"key", value, HEADERS)) for value in values]
 
     def poll_until_acknowledged(self, tickets: list[int]) -> None:
         def all_came() -> bool:
@@ -87,7 +89,7 @@ def test_each_letter_is_written_whole_and_acknowledged_once(box: Box) -> None:
     assert sorted(box.acknowledged) == tickets
     assert [m.value() for m in box.written(3)] == [b"\x00\xff", None, b""]
     assert {m.key() for m in box.written(3)} == {b"key"}
-    assert [m.headers() for m in box.written(3)] == [[("why", b"so")]] * 3
+    assert [m.headers() for m in box.written(3)] == [HEADERS] * 3
     assert box.outbox.poll() == []
     assert box.outbox.trouble is None
 
@@ -149,6 +151,26 @@ def test_a_letter_too_large_for_the_topic_is_cut_and_says_what_is_missing(
     assert (headers[CUT_HEADER] or b"").endswith(b" 600000")
 
 
+def test_a_letter_counts_until_it_is_acknowledged_and_a_cut_one_what_is_left_of_it(
+    box: Box, mock: MockCluster
+) -> None:
+    mock.fail_next(Api.PRODUCE, [MSG_SIZE_TOO_LARGE] * 2 + [TOPIC_AUTHORIZATION_FAILED] * 1_000)
+    tickets = box.send(b"x" * 600_000)
+    assert box.outbox.held_bytes == 600_000 + BESIDE
+
+    def cut() -> bool:
+        assert box.outbox.poll() == []
+        return box.outbox.held_bytes < 600_000
+
+    wait_until("it is cut", cut)
+    told = len(CUT_HEADER) + len("sha256: 600000") + 64
+    assert box.outbox.held_bytes == KEPT_BYTES[0] + BESIDE + told
+
+    mock.clear_faults(Api.PRODUCE)
+    box.poll_until_acknowledged(tickets)
+    assert box.outbox.held_bytes == 0
+
+
 def test_what_the_producer_has_no_room_for_waits_for_it_and_is_written(mock: MockCluster) -> None:
     box = Box(mock, queue_buffering_max_messages="3")
     mock.set_down()
@@ -162,6 +184,7 @@ def test_what_the_producer_has_no_room_for_waits_for_it_and_is_written(mock: Moc
     box.poll_until_acknowledged(tickets)
     assert sorted(box.acknowledged) == tickets
     assert {m.value() for m in box.written(500)} == {b"%d" % number for number in range(500)}
+    assert box.outbox.held_bytes == 0
     box.outbox.close()
 
 

@@ -97,6 +97,11 @@ class Outbox:
         """Why letters can't be written now."""
         return "out" if self._world.now < self._mailbox.out_until_s else None
 
+    @property
+    def held_bytes(self) -> int:
+        """How much is not acknowledged: letters are numbers here, of some bytes each."""
+        return 4 * len(self._open)
+
     def send(self, letter: Letter) -> int:
         """Take a letter; it is written even if the process dies at once."""
         self._owner.check_alive()

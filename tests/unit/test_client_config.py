@@ -4,7 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.kafka.client_config import admin_config, consumer_config, producer_config
+from daemon.kafka.client_config import (
+    LETTER_BYTES_MAX,
+    admin_config,
+    consumer_config,
+    producer_config,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,3 +38,10 @@ def test_a_first_wait_of_theirs_is_not_contradicted_by_a_longest_of_ours(
     make: Callable[[dict[str, object]], dict[str, object]],
 ) -> None:
     assert "reconnect.backoff.max.ms" not in make({"reconnect.backoff.ms": "8000"})
+
+
+def test_a_producer_of_letters_has_room_for_the_largest_and_little_more() -> None:
+    config = producer_config({"queue.buffering.max.kbytes": "1048576"})
+
+    assert config["message.max.bytes"] == LETTER_BYTES_MAX
+    assert 0 <= config["queue.buffering.max.kbytes"] * 1024 - LETTER_BYTES_MAX < 1024
