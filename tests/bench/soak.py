@@ -2,7 +2,8 @@
 
 The first fifth of the time is left out: the allocator, the Kafka client's buffers and the metrics
 of each cohort reach their size in it. Memory is had in steps of up to a mebibyte, so a run of
-minutes tells a leak that is large, and only one of an hour tells a mebibyte an hour.
+minutes tells a leak that is large, and only one of an hour is held to a mebibyte an hour: see
+`grows_too_fast`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,11 @@ from dataclasses import replace
 
 from tests.bench.daemon_run import Braze, Daemon, Setup
 from tests.bench.logs import new_topic, producer
-from tests.bench.slope import slope_of
+from tests.bench.slope import SLOPE_MAX, grows_too_fast, slope_of
 from tests.bench.table import save, show
 from tests.bench.workloads import WORKLOADS, Fold
 from tests.support.processes import wait_until
 
-SLOPE_MAX = 1.0  # MiB an hour.
-STEP = 1.0  # MiB that one step of the allocator may be.
 SAMPLE_EVERY_S = 2.0
 TICK_S = 0.05
 
@@ -28,7 +27,7 @@ HEAD = ("seconds", "ev/s", "records", "RSS MiB from", "to", "MiB an hour", "±",
 
 
 def run(setup: Setup, rate: int, seconds: int) -> int:
-    """Load a daemon steadily; 1 when its memory surely grows too fast, or something is wrong."""
+    """Load a daemon steadily; 1 when its memory grows too fast, or something is wrong."""
     topic = new_topic(setup.bootstrap)
     workload, fold = WORKLOADS["flat"], Fold()
     setup = replace(setup, input=workload.input(topic))
@@ -47,9 +46,10 @@ def run(setup: Setup, rate: int, seconds: int) -> int:
     row += ["NO" if wrong else "yes"]
     print(show(HEAD, [row]))
     print(f"saved: {save('soak', {'samples': samples, **dict(zip(HEAD, row, strict=True))})}")
-    grown = slope.an_hour * (settled[-1][0] - settled[0][0]) / 3600
-    leaks = slope.an_hour - 2 * slope.error > SLOPE_MAX and grown > STEP
-    return int(bool(wrong) or leaks)
+    grows = grows_too_fast(slope, settled[-1][0] - settled[0][0], seconds)
+    if grows:
+        print(f"memory grows too fast: {row[5]} ± {row[6]} MiB an hour, at most {SLOPE_MAX:g}")
+    return int(bool(wrong) or grows)
 
 
 def _pace(
