@@ -17,6 +17,7 @@ from tests.bench.base import (
     measures,
     save,
 )
+from tests.bench.measured import ROOT
 
 
 def _usage(cpu_s: float) -> dict[str, float]:
@@ -160,3 +161,27 @@ def test_the_plot_has_a_bar_for_each_workload_and_who(tmp_path: Path) -> None:
     assert ratios == {"flat": {"decode": 0.65, "resuming": 0.432}}
     assert ">0.65<" in picture
     assert ">0.43<" in picture
+
+
+@pytest.mark.parametrize("workload", ["flat", "hot", "debezium", "avro"])
+def test_the_limits_of_the_saved_base_are_those_of_the_page(workload: str) -> None:
+    base = load(FILE)
+    names = [f"{workload}, {who}, x bare" for who in ("new group", "resuming")]
+    tolerances = [Compared(name, base[name], base[name]).tolerance for name in names]
+    limits = [
+        base[name].median * (1 - tolerance)
+        for name, tolerance in zip(names, tolerances, strict=True)
+    ]
+
+    page = (ROOT / "docs" / "performance.md").read_text()
+    told = next(
+        line
+        for line in page.partition("## Beside a saved base")[2].splitlines()
+        if line.startswith(f"| {workload} |")
+    )
+
+    assert [cell.strip() for cell in told.split("|")[2:5]] == [
+        ", ".join(f"{base[name].spread:.0%}".replace("%", " %") for name in names),
+        ", ".join(f"{tolerance:.0%}".replace("%", " %") for tolerance in tolerances),
+        ", ".join(f"{limit:.3f}" for limit in limits),
+    ]
