@@ -71,6 +71,8 @@ class Metrics(Instruments):
         self._published: dict[Gauge, set[tuple[str, ...]]] = {}
         self._blocked: dict[str, frozenset[str]] = {}
         self._rules: set[str] = set()
+        self._target_s: float | None = None  # None until `targets` is told.
+        self._targets_s: dict[str, float] = {}
         # Those that are counted in with each request, lane or run: to find them by their labels
         # costs several times what counting does.
         self._consumed: dict[Partition, Counter] = {}
@@ -178,7 +180,10 @@ class Metrics(Instruments):
     def publish_cohorts(
         self, pending: Mapping[str, int], oldest_age_s: Mapping[str, float]
     ) -> None:
-        """Show what is pending now; a cohort with nothing keeps a series only if it is named."""
+        """Show what is pending now; a cohort with nothing keeps a series only if it is named.
+
+        Whoever has an age has its target beside it: the two are subtracted by cohort.
+        """
         changes: dict[tuple[str, ...], float | None] = dict.fromkeys(self._always(), 0)
         ages: dict[tuple[str, ...], float | None] = dict.fromkeys(self._always(), 0)
         for cohort, count in pending.items():
@@ -189,13 +194,17 @@ class Metrics(Instruments):
             ages[key] = max(ages.get(key) or 0, age_s)
         self._show(self.pending_changes, changes)
         self._show(self.oldest_pending_age, ages)
+        self._show_targets([*changes, *ages])
 
     def targets(self, default_s: float, of_cohort: Mapping[str, float]) -> None:
-        """Say how long changes may be gathered: by default (`other`), and where it differs."""
-        for label in self._always():
-            self.freshness_target.labels(*label).set(default_s)
-        for cohort, age_s in of_cohort.items():
-            self.freshness_target.labels(self._cohorts[cohort]).set(age_s)
+        """Say how long changes may be gathered: by default (`other` too), and where it differs."""
+        self._target_s = default_s
+        self._targets_s = {self._cohorts[cohort]: age_s for cohort, age_s in of_cohort.items()}
+        self._show_targets(self._always())
+
+    def _show_targets(self, keys: Iterable[tuple[str, ...]]) -> None:
+        targets = {key: self._targets_s.get(key[0], self._target_s) for key in keys}
+        self._show(self.freshness_target, targets)
 
     def _always(self) -> list[tuple[str, ...]]:
         return [(label,) for label in (*sorted(self._cohorts.named), labels.OTHER)]

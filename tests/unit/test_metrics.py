@@ -115,6 +115,7 @@ def test_no_created_series() -> None:
 
 def test_a_hundred_thousand_hostile_cohorts_make_a_bounded_number_of_series() -> None:
     metrics, registry = made(named=("vip",), max_cohorts=200)
+    metrics.targets(2.0, {})
     hostile = [f'{n}"}}\n\x00\ud800{{\\ {"x" * (n % 300)}' for n in range(100_000)]
 
     for cohort in hostile:
@@ -122,6 +123,7 @@ def test_a_hundred_thousand_hostile_cohorts_make_a_bounded_number_of_series() ->
     metrics.publish_cohorts(dict.fromkeys(hostile, 1), dict.fromkeys(hostile, 2.0))
 
     assert len(series(registry, "pending_changes")) <= 202
+    assert len(series(registry, "freshness_target_seconds")) <= 202
     assert len(series(registry, "changes_delivered_total")) <= 404
     assert sum(series(registry, "pending_changes").values()) == 100_000
     assert sum(series(registry, "changes_delivered_total").values()) == 100_000
@@ -136,6 +138,21 @@ def test_a_cohort_with_nothing_pending_keeps_a_series_only_if_named() -> None:
 
     assert series(registry, "pending_changes") == {("vip",): 0.0, (OTHER,): 0.0}
     assert series(registry, "oldest_pending_age_seconds") == {("vip",): 0.0, (OTHER,): 0.0}
+
+
+def test_a_cohort_with_an_age_has_its_target_and_both_go_together() -> None:
+    metrics, registry = made(named=("vip",), max_cohorts=1)
+    metrics.targets(2.0, {"vip": 60.0})
+    assert series(registry, "freshness_target_seconds") == {("vip",): 60.0, (OTHER,): 2.0}
+
+    metrics.publish_cohorts({"a": 2, "b": 1}, {"a": 7.0, "b": 1.0})
+    aged = series(registry, "oldest_pending_age_seconds")
+    wished = series(registry, "freshness_target_seconds")
+    metrics.publish_cohorts({}, {})
+
+    assert wished == {("vip",): 60.0, ("a",): 2.0, (OTHER,): 2.0}
+    assert wished.keys() == aged.keys()
+    assert series(registry, "freshness_target_seconds") == {("vip",): 60.0, (OTHER,): 2.0}
 
 
 def test_other_is_the_sum_of_pending_and_the_oldest_of_ages() -> None:
