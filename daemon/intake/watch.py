@@ -189,11 +189,11 @@ class IntakeWatch:
         return holds
 
     def _publish(self, view: IntakeView) -> None:
-        states: dict[str, int] = {}
+        states = Counter(assigned=len(view.partitions))  # Whatever else they are.
         gauges = []
         for row in view.partitions:
-            shown = "replaying" if row.state == "waiting" else row.state
-            states[shown] = states.get(shown, 0) + 1
+            if row.state != "assigned":
+                states["replaying" if row.state == "waiting" else row.state] += 1
             partition = Partition(row.topic, row.partition)
             gauges.append(PartitionGauges(partition, row.lag, row.committed))
         metrics = self._metrics

@@ -145,7 +145,12 @@ _KAFKA: Final = (
         "partition",
         scope="least",
     ),
-    _gauge("partitions", "Partitions by state; one may be in several.", "state"),
+    _gauge(
+        "partitions",
+        "Partitions by state: all that are assigned, and those of them that are paused, replaying"
+        " (or waiting to be sent from) or parked.",
+        "state",
+    ),
     _counter("partitions_added_total", "Partitions added to topics while running."),
     _counter("rebalances_total", "Partitions that came or went.", "kind"),
     _counter("intent_commits_total", "Commits of offsets and intent, by answer.", "result"),

@@ -37,7 +37,8 @@ class Scene:
         self.relay = Relay(RelayRules(pending_max=RULES.pending_max), Lease(1e9))
         self.relay.assign({P: Start(0)})
         self.relay.acknowledge(self.relay.intents([P], 0.0), 0.0)
-        metrics = Metrics(CollectorRegistry(), CohortLabels((), 3), partition_labels=True)
+        self.registry = CollectorRegistry()
+        metrics = Metrics(self.registry, CohortLabels((), 3), partition_labels=True)
         self.intake = SimpleNamespace(
             relay=self.relay,
             ownership=SimpleNamespace(assigned={P}, standing=Standing(), joined=True),
@@ -58,6 +59,9 @@ class Scene:
 
     def look(self, now_s: float, *, held_elsewhere: bool = False) -> None:
         self.watch.turn(now_s, held_elsewhere=held_elsewhere)
+
+    def number(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"cohortd_{name}", labels)
 
 
 def test_behind_and_still_for_a_minute_ends_the_process() -> None:
@@ -124,6 +128,26 @@ def test_where_some_partitions_are_not_read_on_for_memory_it_is_patient_and_says
 
     assert scene.relay.to_pause() == {P}
     assert all(view is not None and view.saturated for view in views)
+
+
+@pytest.mark.parametrize("state", ["paused", "replaying", "parked"])
+def test_a_partition_is_assigned_whatever_else_it_is(state: str) -> None:
+    scene = Scene(end=5)
+    if state == "paused":
+        scene.intake.paused = lambda: {P: True}
+    elif state == "replaying":
+        scene.relay.give_up(P)
+        scene.relay.assign({P: Start(0, sent_to=5)})
+    else:
+        scene.intake.ownership.standing.parked[P] = "its position is lost"
+
+    view = scene.watch.turn(0.0, held_elsewhere=False)
+
+    states = ("assigned", "paused", "replaying", "parked")
+    shown = {name: scene.number("partitions", state=name) for name in states}
+    assert shown == {**dict.fromkeys(states, 0.0), "assigned": 1.0, state: 1.0}
+    assert view is not None
+    assert [row.state for row in view.partitions] == [state]
 
 
 MISSING = ClientEvent("UNKNOWN_TOPIC_OR_PART", "Subscribed topic not available", topic="gone")
