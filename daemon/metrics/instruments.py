@@ -52,7 +52,7 @@ class Instruments:
     def _make_braze(self) -> None:
         self.braze_requests = self._counter("braze_requests_total")
         for endpoint in labels.ENDPOINTS:
-            for status in ("201", "400", "401", "429", "500", "timeout", "connect"):
+            for status in (*labels.STATUSES, *labels.FAILURES):
                 self.braze_requests.labels(endpoint, status)
         self.braze_request_duration = self._histogram("braze_request_duration_seconds")
         self.braze_answer_errors = self._counter("braze_answer_errors_total")

@@ -70,9 +70,25 @@ RETRY_REASONS: Final = (
 # What the `status` of a request may be when no answer came.
 FAILURES: Final = ("timeout", "connect", "tls", "reset", "truncated")
 
-_STATUSES = frozenset(
-    {200, 201, 202, 204, 301, 302, 307, 308, 400, 401, 403, 404, 408, 413, 423, 429}
-    | {500, 502, 503, 504}
+STATUSES: Final = (
+    *(200, 201, 202, 204, 301, 302, 307, 308, 400, 401, 403, 404, 408, 413, 423, 429),
+    *(500, 502, 503, 504),
+)
+
+# Equal to `daemon.formats.changes.Ignored`, for the same reason as the reject reasons above.
+IGNORE_RULES: Final = (
+    "tombstone",
+    "heartbeat",
+    "transaction",
+    "message",
+    "schema_change",
+    "signal",
+    "resolved",
+    "condition_not_met",
+    "op_ignored",
+    "old_image",
+    "not_a_member",
+    "cohort_not_selected",
 )
 
 
@@ -83,7 +99,7 @@ def status_label(status: int | str) -> str:
     """
     if isinstance(status, str):
         return status if status in FAILURES else OTHER
-    if status in _STATUSES:
+    if status in STATUSES:
         return str(status)
     return f"{status // 100}xx" if 100 <= status < 600 else OTHER  # noqa: PLR2004
 

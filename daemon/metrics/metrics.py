@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from daemon.core.model import Partition
     from daemon.metrics.labels import CohortLabels
 
-_RULES_MAX = 64
-
 
 class BuildInfo(msgspec.Struct, frozen=True):
     """What is running and what it was told: the labels of the two info series."""
@@ -70,7 +68,6 @@ class Metrics(Instruments):
         self._partition_labels = partition_labels
         self._published: dict[Gauge, set[tuple[str, ...]]] = {}
         self._blocked: dict[str, frozenset[str]] = {}
-        self._rules: set[str] = set()
         self._target_s: float | None = None  # None until `targets` is told.
         self._targets_s: dict[str, float] = {}
         # Those that are counted in with each request, lane or run: to find them by their labels
@@ -91,10 +88,12 @@ class Metrics(Instruments):
     # The intake loop.
 
     def declare_topics(self, topics: Iterable[str]) -> None:
-        """Make the reject series of configured topics exist before the first reject."""
+        """Make the series of configured topics exist before anything is rejected or ignored."""
         for topic in topics:
             for reason in labels.REJECT_REASONS:
                 self.events_rejected.labels(topic, reason)
+            for rule in labels.IGNORE_RULES:
+                self.events_ignored.labels(topic, rule)
 
     def consumed(self, partition: Partition, records: int) -> None:
         """Count the records of one run."""
@@ -113,9 +112,7 @@ class Metrics(Instruments):
     def ignored(self, topic: str, counts: Mapping[str, int]) -> None:
         """Count what one run left out, by the rule that said so."""
         for rule, count in counts.items():
-            if rule not in self._rules and len(self._rules) < _RULES_MAX:
-                self._rules.add(rule)
-            value = rule if rule in self._rules else labels.OTHER
+            value = labels.known(rule, labels.IGNORE_RULES, labels.OTHER)
             self.events_ignored.labels(topic, value).inc(count)
 
     def dead_lettered(self, reason: str, count: int = 1) -> None:

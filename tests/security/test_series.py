@@ -33,6 +33,7 @@ def _besieged() -> CollectorRegistry:
     registry = CollectorRegistry()
     metrics = Metrics(registry, CohortLabels(["vip"], MetricsSettings().max_cohorts))
     metrics.declare_topics([_TOPIC])
+    metrics.targets(2.0, {})
     for first in range(0, COHORTS, A_BATCH):
         ids = [_hostile(number) for number in range(first, first + A_BATCH)]
         metrics.publish_cohorts(dict.fromkeys(ids, 1), dict.fromkeys(ids, 1.0))
@@ -88,7 +89,7 @@ def test_every_label_is_of_a_list_that_is_closed_or_bounded() -> None:
         "python": "one a process",
         "reason": "REJECT_REASONS, RETRY_REASONS or BLOCKED_REASONS",
         "result": "COMMIT_RESULTS",
-        "rule": "_RULES_MAX",
+        "rule": "IGNORE_RULES",
         "state": "PARTITION_STATES",
         "status": "status_label",
         "topic": "the configuration",

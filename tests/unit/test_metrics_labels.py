@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
+from daemon.formats.changes import Ignored
 from daemon.kafka.records import Reason
 from daemon.metrics import CohortLabels
-from daemon.metrics.labels import OTHER, REJECT_REASONS, status_label
+from daemon.metrics.labels import IGNORE_RULES, OTHER, REJECT_REASONS, status_label
 from daemon.reasons import BLOCKED, DEAD_LETTERS, blocked_reason
 
 BLOCKED_REASONS = (
@@ -65,3 +66,7 @@ def test_blocked_reasons_are_the_contracts() -> None:
 
 def test_reject_reasons_are_those_of_the_records() -> None:
     assert tuple(Reason) == REJECT_REASONS == tuple(DEAD_LETTERS)
+
+
+def test_the_rules_that_leave_records_out_are_those_of_the_formats() -> None:
+    assert tuple(Ignored) == IGNORE_RULES
