@@ -220,12 +220,13 @@ class Metrics(Instruments):
         self.braze_request_duration.observe(seconds)
 
     def delivered(self, cohort: str, adds: int, removes: int) -> None:
-        """Count the changes of one accepted update."""
+        """Count the changes of one accepted update.
+
+        Both series of a cohort begin together: who compares removals with adds needs a zero.
+        """
         label = self._cohorts[cohort]
-        if adds:
-            self.changes_delivered.labels(label, "add").inc(adds)
-        if removes:
-            self.changes_delivered.labels(label, "remove").inc(removes)
+        for op, count in zip(labels.OPS, (adds, removes), strict=True):
+            self.changes_delivered.labels(label, op).inc(count)
 
     def latency(self, phase: str, seconds: float) -> None:
         """Count one lane's way from event time to acceptance; clocks that differ give 0."""

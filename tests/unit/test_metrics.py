@@ -175,6 +175,15 @@ def test_a_cohort_with_an_age_has_its_target_and_both_go_together() -> None:
     assert series(registry, "freshness_target_seconds") == {("vip",): 60.0, (OTHER,): 2.0}
 
 
+def test_a_cohort_that_has_only_lost_members_has_a_zero_to_compare_that_with() -> None:
+    metrics, registry = made()
+
+    metrics.delivered("a", 0, 20_000)
+
+    delivered = series(registry, "changes_delivered_total")
+    assert (delivered["a", "remove"], delivered["a", "add"]) == (20_000.0, 0.0)
+
+
 def test_other_is_the_sum_of_pending_and_the_oldest_of_ages() -> None:
     metrics, registry = made(max_cohorts=0)
 
