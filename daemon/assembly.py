@@ -19,6 +19,7 @@ from daemon.braze.dispatcher import Dispatcher
 from daemon.braze.watch import DeliveryWatch
 from daemon.config.inputs import InputSettings
 from daemon.config.kafka_properties import text_of
+from daemon.config.selection import plain_ids
 from daemon.config.settings import Settings, client_properties
 from daemon.core.backoff import Backoff
 from daemon.core.delivery import Delivery, DeliveryRules
@@ -225,8 +226,15 @@ def first_start(start: str | datetime) -> FirstStart:
     return FirstStart(start)
 
 
+def cohort_labels(settings: Settings) -> CohortLabels:
+    """Return the labels of cohorts: of those that the configuration names, and of the first."""
+    cohorts = settings.cohorts
+    included = filter(settings.selection().cohort_selected, plain_ids(cohorts.include))
+    return CohortLabels([*cohorts.overrides, *included], settings.metrics.max_cohorts)
+
+
 def _metrics(settings: Settings, registry: CollectorRegistry) -> Metrics:
-    labels = CohortLabels(settings.cohorts.overrides, settings.metrics.max_cohorts)
+    labels = cohort_labels(settings)
     metrics = Metrics(registry, labels, partition_labels=settings.metrics.partition_labels)
     metrics.declare_topics([entry.topic for entry in settings.inputs if entry.topic])
     overrides = settings.cohorts.overrides.items()

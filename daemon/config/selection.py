@@ -27,6 +27,11 @@ class CohortSelection:
         return bool(self._include.match(cohort_id)) and not self._exclude.match(cohort_id)
 
 
+def plain_ids(globs: Sequence[str]) -> list[str]:
+    """Return the globs that name one cohort: those without a wildcard."""
+    return [glob for glob in globs if not set("*?[") & set(glob)]
+
+
 def _compile(globs: Sequence[str]) -> re.Pattern[str]:
     """One expression for all globs; one that matches nothing for none."""
     return re.compile("|".join(translate(glob) for glob in globs) or r"(?!)")

@@ -6,7 +6,7 @@ import pytest
 
 from daemon.config.document import DOCUMENT_BYTES_MAX, Document, merge, one_line, read_document
 from daemon.config.durations import between, duration_text, parse_duration, parse_duration_or_never
-from daemon.config.selection import CohortSelection
+from daemon.config.selection import CohortSelection, plain_ids
 
 
 def read(folder: Path, content: str | bytes) -> tuple[Document | None, list[str]]:
@@ -174,3 +174,7 @@ def test_globs_select_cohorts(
     include: list[str], exclude: list[str], cohort: str, *, selected: bool
 ) -> None:
     assert CohortSelection(include, exclude).cohort_selected(cohort) is selected
+
+
+def test_a_glob_without_a_wildcard_names_a_cohort() -> None:
+    assert plain_ids(["vip", "seg-*", "b?", "[ab]", "a.b!", "*"]) == ["vip", "a.b!"]
