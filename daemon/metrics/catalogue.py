@@ -63,7 +63,11 @@ _EVENTS: Final = (
     _counter("changes_delivered_total", "Membership changes Braze accepted.", "cohort", "op"),
     _counter("dead_letters_total", "Dead letters written and acknowledged.", "reason"),
     _counter("dead_letters_failed_total", "Dead letters Kafka did not take; tried again."),
-    _counter("replayed_events_total", "Records read below a barrier, again after a hand-over."),
+    _counter(
+        "replayed_events_total",
+        "Records read below a barrier: again after a hand-over, or what the log held at a first"
+        " start.",
+    ),
     _counter("lane_disagreements_total", "Members whose changes stood in two partitions."),
     _counter("renames_total", "New names of cohorts announced to Braze."),
 )
@@ -80,7 +84,11 @@ _BRAZE: Final = (
         " act of sending; the one way to send for a partition that is another's by now.",
     ),
     _counter("retries_total", "Attempts that have to be made again.", "reason"),
-    _histogram("flush_size", "Members of one flush.", SIZE_BUCKETS),
+    _histogram(
+        "flush_size",
+        "Members of one request that Braze accepted, at most 1,000; a flush may need several.",
+        SIZE_BUCKETS,
+    ),
     _histogram(
         "delivery_latency_seconds",
         "Seconds from event time to Braze's acceptance; backfill is what the log held at the"
@@ -155,7 +163,9 @@ _KAFKA: Final = (
     _counter("rebalances_total", "Partitions that came or went.", "kind"),
     _counter("intent_commits_total", "Commits of offsets and intent, by answer.", "result"),
     _counter("unclean_handovers_total", "Partitions taken over from an owner that did not end."),
-    _counter("barrier_opened_total", "Partitions whose replay barrier was passed."),
+    _counter(
+        "barrier_opened_total", "Replay barriers opened before their end, since memory was full."
+    ),
     _gauge(
         "last_poll_timestamp_seconds",
         "Unix time when Kafka was last polled; 0: never yet.",

@@ -60,6 +60,20 @@ def test_adds_and_removals_of_an_accepted_update_are_counted_apart() -> None:
         assert registry.get_sample_value("cohortd_changes_delivered_total", labels) == 1
 
 
+def test_the_size_that_is_measured_is_that_of_a_request_that_was_accepted() -> None:
+    registry = CollectorRegistry()
+    watch = _watch(registry)
+    refused = Answer(Verdict.REFUSED, Sent.ANSWERED, "refused", 400)
+    update = CohortUpdate.of("vip", {"ann": True, "bob": False})
+
+    watch.answered(Attempt(1, "vip", "VIP", update, None), refused, 0.1, 0.0)
+    _answered(watch, 900, 3_600.0)
+    _answered(watch, 899, 3_600.0)
+
+    assert registry.get_sample_value("cohortd_flush_size_count") == 2
+    assert registry.get_sample_value("cohortd_flush_size_sum") == 4
+
+
 def test_errors_of_an_accepted_update_are_counted_and_sampled() -> None:
     registry = CollectorRegistry()
     update = CohortUpdate.of("vip", {"ann": True, "bob": False})
