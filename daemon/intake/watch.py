@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -61,6 +61,7 @@ class IntakeWatch:
         self._rules = rules
         self._log = get_logger()
         self._pending_of: Counter[Partition] = Counter()
+        self._settling: list[tuple[float, str]] = []  # Until when, and whose changes.
         self._drawn_s = -math.inf
         self._frontier: object = None
         self._moved_s = -math.inf
@@ -128,10 +129,16 @@ class IntakeWatch:
             count, age_s = pending.get(cohort, (0, 0.0))
             pending[cohort] = (count + members, max(age_s, now_s - opened_at_s))
         self.pending_of_cohorts = pending  # Replaced whole: the other thread reads it.
-        self._pending_of = Counter()
-        open_lanes = (lane for window in relay.waiting() for lane in window.lanes.values())
-        sealed_lanes = (lane for flush in relay.in_flight.values() for lane in flush.lanes)
-        for lane in itertools.chain[OpenLane | Lane](open_lanes, sealed_lanes):
+        self._pending_of, self._settling = Counter(), []
+        for window in relay.waiting():
+            if window.held_until_s > now_s:
+                self._settling.append((window.held_until_s, window.cohort))
+            self._count_lanes(window.lanes.values())
+        for flush in relay.in_flight.values():
+            self._count_lanes(flush.lanes)
+
+    def _count_lanes(self, lanes: Iterable[OpenLane | Lane]) -> None:
+        for lane in lanes:
             self._pending_of[lane.partition] += len(lane.changes)
 
     def _row(self, partition: Partition, now_s: float, *, paused: bool) -> PartitionView:
@@ -184,6 +191,10 @@ class IntakeWatch:
         waits_s = max((t.wait_until_s - now_s for t in tenures.values()), default=0.0)
         if waits_s > 0:
             holds["wait"] = f"for {waits_s:.0f} s"
+        if self._settling:
+            until_s, cohort = max(self._settling)
+            more = f" and {len(self._settling) - 1} more" if len(self._settling) > 1 else ""
+            holds["settle"] = f"{cohort}{more} for {until_s - now_s:.0f} s"
         if tenures and not self._intake.relay.lease.fresh(now_s):
             holds["lease"] = self._intake.session.trouble
         return holds
@@ -213,8 +224,11 @@ class IntakeWatch:
     def _check_moving(self, view: IntakeView, now_s: float, *, held_elsewhere: bool) -> None:
         frontier = [(row.position, row.committed) for row in view.partitions]
         overdue = (view.oldest_pending_age_s or 0.0) > self._rules.overdue_s
+        if "settle" in view.holds:  # It keeps changes from leaving, and nobody from reading on.
+            overdue = False
         behind = overdue or any(self._is_behind(row) for row in view.partitions)
-        declared = bool(view.holds) or view.saturated or held_elsewhere or view.draining
+        holds = view.holds.keys() - {"settle"}
+        declared = bool(holds) or view.saturated or held_elsewhere or view.draining
         moved = (frontier, view.consumed) != self._frontier
         self._frontier = (frontier, view.consumed)
         if moved or declared or not behind:

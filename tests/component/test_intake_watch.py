@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from daemon.core.lease import Lease
-from daemon.core.model import Changes, ChangeSet, Partition
+from daemon.core.model import Changes, ChangeSet, Listed, Outcome, Partition
 from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
@@ -148,6 +148,58 @@ def test_a_partition_is_assigned_whatever_else_it_is(state: str) -> None:
     assert shown == {**dict.fromkeys(states, 0.0), "assigned": 1.0, state: 1.0}
     assert view is not None
     assert [row.state for row in view.partitions] == [state]
+
+
+def _settling_until(scene: Scene, until_s: float) -> None:
+    """Let a removal wait for an add that Braze gave no clear answer to."""
+    relay = scene.relay
+    relay.absorb(ChangeSet(P, 0, 1, {"vip": {"u1": True}}, 1), 0.0)
+    (flush,) = relay.seal(0.0, capacity=1, drain=True)
+    relay.complete(Outcome(flush.id, listed=(Listed({"u1": True}, until_s),)), 0.0)
+    relay.absorb(ChangeSet(P, 1, 2, {"vip": {"u1": False}, "new": {"u1": True}}, 2), 0.0)
+    assert [each.cohort for each in relay.seal(0.0, capacity=2, drain=True)] == ["new"]
+
+
+def test_while_a_window_waits_for_what_settles_that_is_declared_with_whose_and_how_long() -> None:
+    scene = Scene(end=2)
+    _settling_until(scene, 30.0)
+
+    before, after = (scene.watch.turn(now_s, held_elsewhere=False) for now_s in (2.0, 30.0))
+
+    assert before is not None
+    assert before.holds["settle"] == "vip for 28 s"
+    assert after is not None
+    assert "settle" not in after.holds
+    assert scene.number("blocked", reason="settle") == 0.0
+
+
+def test_what_settles_is_on_the_metrics_page_meanwhile() -> None:
+    scene = Scene(end=2)
+    _settling_until(scene, 30.0)
+
+    scene.look(2.0)
+
+    assert scene.number("blocked", reason="settle") == 1.0
+
+
+def test_what_settles_excuses_changes_that_are_overdue_until_it_has() -> None:
+    scene = Scene(end=2)
+    _settling_until(scene, 3_600.0)
+
+    scene.look(0.0)
+    scene.look(3_599.0)
+    scene.look(3_600.0)
+    with pytest.raises(CohortdError, match="nothing has moved"):
+        scene.look(3_599.0 + LATE_S)
+
+
+def test_what_settles_excuses_nobody_who_does_not_read_on() -> None:
+    scene = Scene(end=9)
+    _settling_until(scene, 3_600.0)
+
+    scene.look(0.0)
+    with pytest.raises(CohortdError, match="nothing has moved"):
+        scene.look(LATE_S)
 
 
 MISSING = ClientEvent("UNKNOWN_TOPIC_OR_PART", "Subscribed topic not available", topic="gone")
