@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from daemon.core.line import Line
+from daemon.core.model import Partition
 from daemon.core.outlook import Outlook
 from daemon.intake.schema_holds import Registry
 from daemon.kafka.records import ConsumerPort, Survey, Surveys
@@ -20,6 +21,9 @@ class NoSurveys:
 
     def hurry(self) -> None:
         """There is none to make."""
+
+    def own(self, partitions: frozenset[Partition]) -> None:
+        """There is nobody to ask."""
 
 
 class Ports(msgspec.Struct, frozen=True):

@@ -150,11 +150,19 @@ class GroupTimes(msgspec.Struct, frozen=True):
     heartbeat_s: float
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """How long a topic keeps records: up to an age, infinite where none counts, or to a size."""
+
+    age_s: float
+    by_size: bool = False
+
+
 class Survey(msgspec.Struct, frozen=True):
     """What the brokers told of the inputs' topics and of the group, all asked after one moment.
 
     A topic that is not there is in neither mapping; a broker older than topic ids tells none.
-    The group's times are None where nobody asked, or for the trouble that is told.
+    The group's times are None where nobody asked, or for the trouble that is told. Where logs
+    begin, and how long they are kept, was asked a survey earlier and may be told of some only.
     """
 
     asked_at_s: float
@@ -162,6 +170,8 @@ class Survey(msgspec.Struct, frozen=True):
     partitions: Mapping[str, int]
     group: GroupTimes | None = None
     group_trouble: str = ""
+    log_starts: Mapping[Partition, int] = msgspec.field(default_factory=dict)
+    kept: Mapping[str, Kept] = msgspec.field(default_factory=dict)
 
 
 class Surveys(Protocol):
@@ -173,6 +183,9 @@ class Surveys(Protocol):
 
     def hurry(self) -> None:
         """Make the next one now: something was met that it may explain."""
+
+    def own(self, partitions: frozenset[Partition]) -> None:
+        """These are ours: the later ones tell where their logs begin."""
 
 
 class RebalanceListener(Protocol):

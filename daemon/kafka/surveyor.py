@@ -18,10 +18,13 @@ from daemon.kafka import questions
 from daemon.kafka.client_config import Properties, admin_config, client_log
 from daemon.kafka.login import Login
 from daemon.kafka.records import GroupTimes, Survey
+from daemon.kafka.retention import Retention
 from daemon.tokens.source import source_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from daemon.core.model import Partition
 
 # How often it asks: so long a topic made anew may go unseen.
 EVERY_S = 10.0
@@ -59,6 +62,7 @@ class Surveyor(threading.Thread):
         self.unanswered = 0  # Surveys in a row that got no answer.
         self._latest: Survey | None = None
         self._untold_until_s = -math.inf
+        self._retention = Retention(clock)
         self._failure: Exception | None = None
         self._wanted = threading.Event()
         self._stopped = False
@@ -73,6 +77,10 @@ class Surveyor(threading.Thread):
     def hurry(self) -> None:
         """Make the next one now."""
         self._wanted.set()
+
+    def own(self, partitions: frozenset[Partition]) -> None:
+        """Also ask of these where their logs begin, and how long their topics keep records."""
+        self._retention.own(partitions)
 
     def stop(self) -> None:
         """Ask nothing more; what is being asked is not waited for."""
@@ -104,7 +112,11 @@ class Surveyor(threading.Thread):
             return False
         self.unanswered = 0
         times, trouble = self._ask_times(admin)
-        self._latest = Survey(asked_at_s, ids, partitions, times, trouble)
+        retention = self._retention
+        retention.turn(admin)
+        self._latest = Survey(
+            asked_at_s, ids, partitions, times, trouble, retention.log_starts, retention.kept
+        )
         return not trouble
 
     def _ask_topics(self, admin: AdminClient) -> tuple[dict[str, str], dict[str, int]]:

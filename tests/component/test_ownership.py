@@ -47,6 +47,9 @@ class FakeSurveys:
     def hurry(self) -> None:
         self.hurried += 1
 
+    def own(self, partitions: frozenset[Partition]) -> None:
+        raise AssertionError("this is for who looks at it")
+
 
 class Scene:
     def __init__(self) -> None:

@@ -6,15 +6,17 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from daemon.core.model import Partition
 from daemon.kafka.records import Survey
 from daemon.kafka.surveyor import EVERY_S, Surveyor
 from daemon.tools.demo.embedded_kafka import EmbeddedKafka
+from tests.support.mock_cluster import Api, MockCluster
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from tests.support.mock_cluster import MockCluster
+NOT_LEADER = 6
 
 
 @contextmanager
@@ -57,6 +59,49 @@ def test_it_asks_at_once_when_it_is_hurried(mock: MockCluster) -> None:
         )
 
     assert second.asked_at_s - first.asked_at_s < EVERY_S
+
+
+def _until(surveyor: Surveyor, what: str, seen: Callable[[Survey], object]) -> Survey:
+    """Hurry it until a survey shows that."""
+
+    def shows() -> Survey | None:
+        surveyor.hurry()
+        survey = surveyor.latest
+        return survey if survey is not None and seen(survey) else None
+
+    return wait_until(what, shows)
+
+
+def test_where_the_logs_of_what_is_owned_begin_is_told_by_a_later_survey(
+    mock: MockCluster,
+) -> None:
+    topic = mock.create_topic("topic", 3)
+    ours = Partition(topic, 1)
+    with _surveyor(mock.bootstrap, [topic]) as surveyor:
+        first = _first(surveyor)
+        surveyor.own(frozenset({ours}))
+
+        later = _until(surveyor, "a log's start is told", lambda survey: survey.log_starts)
+
+    assert first.log_starts == {}
+    assert later.log_starts == {ours: 0}
+    assert later.kept == {}  # Here nobody tells of settings, and nothing else comes of that.
+    assert surveyor.unanswered == 0
+
+
+def test_surveys_follow_each_other_while_nobody_tells_where_logs_begin(mock: MockCluster) -> None:
+    topic = mock.create_topic("topic", 1)
+    with _surveyor(mock.bootstrap, [topic]) as surveyor:
+        first = _first(surveyor)
+        mock.fail_next(Api.LIST_OFFSETS, [NOT_LEADER] * 100)
+        surveyor.own(frozenset({Partition(topic, 0)}))
+
+        soon_s = first.asked_at_s + 2.0
+        later = _until(surveyor, "surveys go on", lambda survey: survey.asked_at_s > soon_s)
+
+    assert later.log_starts == {}
+    assert later.partitions == {topic: 1}
+    assert surveyor.unanswered == 0
 
 
 def test_without_an_answer_the_last_survey_stands_and_the_next_comes_by_itself(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
+from daemon.core.model import Partition
 from daemon.kafka.records import Survey
 from daemon.kafka.surveyor import AGAIN_S, EVERY_S
 from tests.simulation.log import Log
@@ -36,6 +37,9 @@ class Surveys:
     def hurry(self) -> None:
         """Ask now."""
         self._world.after(0.0, self._owner.guard(self._ask))
+
+    def own(self, partitions: frozenset[Partition]) -> None:
+        """What is told of their logs concerns what is seen, and nothing that is done."""
 
     def _ask(self) -> None:
         self._asked += 1
