@@ -10,6 +10,7 @@ from daemon.core.intent import Intent
 from daemon.core.model import Partition
 from daemon.core.relay import Relay
 from daemon.core.tenure import Tenure
+from daemon.intake.ages import Ages
 from daemon.intake.ports import Ports
 from daemon.kafka.records import Commit, CommitResult
 from daemon.logs import FoldedLog, event, get_logger
@@ -53,6 +54,7 @@ class Committer:
         self._next_s: dict[str, float] = {}
         self._retry_s: dict[str, float] = {}
         self.committed: dict[Partition, int] = {}
+        self.ages = Ages()
         self._clean: set[Partition] = set()  # Whose last commit that was taken says so.
         self.accepted = 0
 
@@ -179,6 +181,7 @@ class Committer:
     def forget(self, partition: Partition) -> None:
         """It is no longer ours: an answer that still comes concerns nobody."""
         self.committed.pop(partition, None)
+        self.ages.forget(partition)
         self._clean.discard(partition)
         sent = self._sent.get(partition.topic)
         if sent is not None:

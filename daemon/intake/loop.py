@@ -118,10 +118,10 @@ class Intake:
         for polled in runs:
             self.heard += 1
             self.heard_topics.add(polled.partition.topic)
+            if self.schemas.holds(polled.partition):
+                continue  # What stands behind a record that can't be read yet comes again.
             if isinstance(polled, Run):
                 self._absorb(polled, now_s, since_s)
-            elif self.schemas.holds(polled.partition):
-                continue  # Whatever stands behind the record that can't be read yet.
             elif isinstance(polled, EndOfPartition):
                 self.ends[polled.partition] = polled.offset
                 self.relay.reached_end(polled.partition)
@@ -144,8 +144,7 @@ class Intake:
         partition = run.partition
         if partition not in self.relay.tenures or partition in self.ownership.standing.parked:
             return  # Held back; what was prefetched is read again when it goes on.
-        if self.schemas.holds(partition):
-            return  # Likewise, from the record that met its schema first.
+        self.committer.ages.read(run, now_s)
         decoder = self._decoders.get(partition.topic)
         if decoder is None:
             decoder = self._decoders[partition.topic] = self._decoder_of(partition.topic)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -14,6 +14,7 @@ from daemon.core.relay import Relay
 from daemon.core.tenure import Tenure
 from daemon.core.window import OpenLane
 from daemon.errors import CohortdError
+from daemon.intake.headroom import Headroom
 from daemon.intake.loop import Intake
 from daemon.intake.ports import Ports
 from daemon.logs import event, get_logger
@@ -57,6 +58,8 @@ class IntakeWatch:
         self._intake = intake
         self._consumer = ports.consumer
         self._metrics = ports.metrics
+        self._surveys = ports.surveys
+        self._headroom = Headroom(intake.committer.ages)
         self._unix_clock = unix_clock
         self._rules = rules
         self._log = get_logger()
@@ -118,6 +121,7 @@ class IntakeWatch:
             holds=holds,
         )
         self._publish(view)
+        self._publish_partitions(view, paused, now_s)
         return view
 
     def _count_pending(self, now_s: float) -> None:
@@ -199,16 +203,27 @@ class IntakeWatch:
             holds["lease"] = self._intake.session.trouble
         return holds
 
-    def _publish(self, view: IntakeView) -> None:
+    def _publish_partitions(
+        self, view: IntakeView, paused: Mapping[Partition, bool], now_s: float
+    ) -> None:
         states = Counter(assigned=len(view.partitions))  # Whatever else they are.
         gauges = []
+        unix_s = self._unix_clock()
+        self._surveys.own(frozenset(paused))
+        self._headroom.follow(self._surveys.latest, paused.keys())
         for row in view.partitions:
             if row.state != "assigned":
                 states["replaying" if row.state == "waiting" else row.state] += 1
             partition = Partition(row.topic, row.partition)
-            gauges.append(PartitionGauges(partition, row.lag, row.committed))
+            # Of a paused one no end is heard.
+            if row.lag == 0 and row.position is not None and not paused[partition]:
+                self._intake.committer.ages.reached_end(partition, row.position, unix_s)
+            seen = self._headroom.of(partition, row.committed, now_s, unix_s)
+            gauges.append(PartitionGauges(partition, row.lag, row.committed, *seen))
+        self._metrics.publish_partitions(gauges, states)
+
+    def _publish(self, view: IntakeView) -> None:
         metrics = self._metrics
-        metrics.publish_partitions(gauges, states)
         pending = self.pending_of_cohorts
         metrics.publish_cohorts(
             {cohort: count for cohort, (count, _) in pending.items()},

@@ -148,7 +148,9 @@ _KAFKA: Final = (
     _gauge("log_start_offset", "First offset still in the log.", "topic", "partition"),
     _gauge(
         "retention_headroom_seconds",
-        "Seconds until records not yet committed expire, at the present pace.",
+        "Seconds until Kafka may delete the first record not yet committed: what retention.ms"
+        " leaves of its age, or the time the log's start takes to it at its pace, where size limits"
+        " the log. 0: it may be gone; +Inf: never; no series: not known.",
         "topic",
         "partition",
         scope="least",

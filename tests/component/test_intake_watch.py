@@ -16,14 +16,16 @@ from daemon.core.relay_rules import RelayRules
 from daemon.core.tenure import Start
 from daemon.core.window import LANE_COST
 from daemon.errors import CohortdError
+from daemon.intake.ages import Ages
 from daemon.intake.complaints import Complaints
 from daemon.intake.ownership import Standing
 from daemon.intake.ports import Ports
 from daemon.intake.watch import STUCK_AFTER_S, IntakeWatch, WatchRules
 from daemon.kafka.client_errors import ClientEvent
-from daemon.kafka.records import Survey
+from daemon.kafka.records import Kept, Run, Survey
 from daemon.kafka.token_watch import NO_TOKEN
 from daemon.metrics import CohortLabels, Metrics
+from tests.support.corpus import FakeRecord
 
 P, OTHER = Partition("input", 0), Partition("input", 1)
 RULES = WatchRules(pending_max=1_000, overdue_s=32.0)
@@ -44,18 +46,27 @@ class Scene:
             ownership=SimpleNamespace(assigned={P}, standing=Standing(), joined=True),
             session=SimpleNamespace(trouble=""),
             schemas=SimpleNamespace(trouble=""),
-            committer=SimpleNamespace(committed={}),
+            committer=SimpleNamespace(committed={}, ages=Ages()),
             letters=SimpleNamespace(trouble=None, acknowledged=Counter()),
             ratio_exceeded={},
             draining=False,
             consumed=0,
             rejected=0,
             ends={},
-            paused=dict,
+            paused=lambda: {P: False},
         )
         consumer = SimpleNamespace(end_offset=lambda _: end)
-        ports = Ports(cast("Any", consumer), cast("Any", None), lambda: 0.0, metrics)
-        self.watch = IntakeWatch(cast("Any", self.intake), ports, lambda: 0.0, RULES)
+        self.owned: list[frozenset[Partition]] = []
+        self.surveys = SimpleNamespace(latest=None, own=self.owned.append)
+        ports = Ports(
+            cast("Any", consumer),
+            cast("Any", None),
+            lambda: 0.0,
+            metrics,
+            surveys=cast("Any", self.surveys),
+        )
+        self.unix_s = 0.0
+        self.watch = IntakeWatch(cast("Any", self.intake), ports, lambda: self.unix_s, RULES)
 
     def look(self, now_s: float, *, held_elsewhere: bool = False) -> None:
         self.watch.turn(now_s, held_elsewhere=held_elsewhere)
@@ -200,6 +211,49 @@ def test_what_settles_excuses_nobody_who_does_not_read_on() -> None:
     scene.look(0.0)
     with pytest.raises(CohortdError, match="nothing has moved"):
         scene.look(LATE_S)
+
+
+def _told(log_start: int, kept_s: float) -> Survey:
+    return Survey(0.0, {}, {"input": 1}, log_starts={P: log_start}, kept={"input": Kept(kept_s)})
+
+
+def test_where_the_log_begins_and_how_long_its_records_last_is_on_the_metrics_page() -> None:
+    scene = Scene(end=5)
+    of_p = {"topic": "input", "partition": "0"}
+    scene.intake.committer.committed[P] = 0
+    record = FakeRecord(b"", None, (), 0, (1, 1_000_000))
+    scene.intake.committer.ages.read(Run(P, [record], 0, 1), 0.0)
+    scene.unix_s = 1_600.0
+
+    scene.look(0.0)
+    assert scene.owned == [{P}]
+    assert scene.number("log_start_offset", **of_p) is None
+    assert scene.number("retention_headroom_seconds", **of_p) is None
+    scene.surveys.latest = _told(0, 3_600.0)
+    scene.look(1.0)
+
+    assert scene.number("log_start_offset", **of_p) == 0.0
+    assert scene.number("retention_headroom_seconds", **of_p) == 3_000.0
+    scene.surveys.latest = _told(2, 3_600.0)
+    scene.look(2.0)
+    assert scene.number("log_start_offset", **of_p) == 2.0
+    assert scene.number("retention_headroom_seconds", **of_p) == 0.0
+
+
+def test_at_the_end_of_the_log_all_of_the_retention_is_left_unless_no_end_is_heard() -> None:
+    scene = Scene(end=0)
+    of_p = {"topic": "input", "partition": "0"}
+    scene.intake.committer.committed[P] = 0
+    scene.surveys.latest = _told(0, 3_600.0)
+    scene.unix_s = 1_000.0
+    scene.look(0.0)
+    assert scene.number("retention_headroom_seconds", **of_p) == 3_600.0
+
+    scene.intake.paused = lambda: {P: True}
+    scene.unix_s = 1_600.0
+    scene.look(1.0)
+
+    assert scene.number("retention_headroom_seconds", **of_p) == 3_000.0
 
 
 MISSING = ClientEvent("UNKNOWN_TOPIC_OR_PART", "Subscribed topic not available", topic="gone")
