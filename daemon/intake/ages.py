@@ -11,11 +11,10 @@ from collections import deque
 from daemon.core.model import Partition
 from daemon.kafka.records import Run
 
-# Of the runs of a partition at most one in this time makes a mark.
+# A partition is marked at most once in this time, and where commits stay away for long, seldomer:
+# with more marks than this every second one goes, and the next ones come half as often.
 EVERY_S = 1.0
-
-# So many marks a partition are kept: with more every second one goes, and the rest tells less.
-MARKS_MAX = 512
+MARKS_MAX = 128
 
 
 class Ages:
@@ -27,44 +26,61 @@ class Ages:
     """
 
     def __init__(self) -> None:
-        self._marks: dict[Partition, deque[tuple[int, float]]] = {}
-        self._next_s: dict[Partition, float] = {}
+        self._logs: dict[Partition, _Log] = {}
 
     def read(self, run: Run, now_s: float) -> None:
         """Take in a run; this is called for every one of them."""
-        if now_s < self._next_s.get(run.partition, -math.inf):
+        log = self._logs.get(run.partition)
+        if log is None:
+            log = self._logs[run.partition] = _Log()
+        if now_s < log.next_s:
             return
         kind, timestamp_ms = run.records[0].timestamp()
         if kind:
-            self._next_s[run.partition] = now_s + EVERY_S
-            self._mark(run.partition, run.first_offset, timestamp_ms / 1000)
+            log.mark(run.first_offset, timestamp_ms / 1000, now_s)
 
-    def reached_end(self, partition: Partition, position: int, unix_s: float) -> None:
-        """At this time the log had nothing from this offset on."""
-        self._mark(partition, position, unix_s)
+    def reached_end(self, partition: Partition, position: int, unix_s: float, now_s: float) -> None:
+        """At this Unix time the log had nothing from this offset on."""
+        log = self._logs.setdefault(partition, _Log())
+        if now_s >= log.next_s or position == log.marks[-1][0]:
+            log.mark(position, unix_s, now_s)
 
     def written_s(self, partition: Partition, committed: int) -> float | None:
         """Return a time before which nothing was written that is not committed, if one is known."""
-        marks = self._marks.get(partition)
-        if not marks:
-            return None
-        while len(marks) > 1 and marks[1][0] <= committed:
-            marks.popleft()
-        return marks[0][1]
+        log = self._logs.get(partition)
+        return log.written_s(committed) if log is not None else None
 
     def forget(self, partition: Partition) -> None:
         """It is no longer ours."""
-        self._marks.pop(partition, None)
-        self._next_s.pop(partition, None)
+        self._logs.pop(partition, None)
 
-    def _mark(self, partition: Partition, offset: int, unix_s: float) -> None:
-        marks = self._marks.get(partition)
-        if marks is None:
-            marks = self._marks[partition] = deque()
+
+class _Log:
+    """The marks of one partition; there is one wherever the next is not due yet."""
+
+    def __init__(self) -> None:
+        self.marks: deque[tuple[int, float]] = deque()
+        self.next_s = -math.inf
+        self._every_s = EVERY_S
+
+    def mark(self, offset: int, unix_s: float, now_s: float) -> None:
+        marks = self.marks
         if marks and offset < marks[-1][0]:
             return  # It is read again, and what is known of it holds.
         if marks and offset == marks[-1][0]:
             marks.pop()
         marks.append((offset, unix_s))
         if len(marks) > MARKS_MAX:
-            self._marks[partition] = deque(list(marks)[::2])
+            self.marks = deque(list(marks)[::2])
+            self._every_s *= 2
+        self.next_s = now_s + self._every_s
+
+    def written_s(self, committed: int) -> float | None:
+        marks = self.marks
+        if not marks:
+            return None
+        while len(marks) > 1 and marks[1][0] <= committed:
+            marks.popleft()
+        if len(marks) == 1 and self._every_s > EVERY_S:
+            self._every_s, self.next_s = EVERY_S, -math.inf
+        return marks[0][1]

@@ -217,7 +217,7 @@ class IntakeWatch:
             partition = Partition(row.topic, row.partition)
             # Of a paused one no end is heard.
             if row.lag == 0 and row.position is not None and not paused[partition]:
-                self._intake.committer.ages.reached_end(partition, row.position, unix_s)
+                self._intake.committer.ages.reached_end(partition, row.position, unix_s, now_s)
             seen = self._headroom.of(partition, row.committed, now_s, unix_s)
             gauges.append(PartitionGauges(partition, row.lag, row.committed, *seen))
         self._metrics.publish_partitions(gauges, states)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from daemon.core.model import Partition
 from daemon.intake.ages import EVERY_S, MARKS_MAX, Ages
 from daemon.kafka.records import Run
@@ -56,9 +58,9 @@ def test_a_record_without_a_time_says_nothing() -> None:
 def test_what_comes_behind_an_end_of_the_log_is_younger_than_that() -> None:
     ages = Ages()
     ages.read(_run(0, 1_000.0), 0.0)
-    ages.reached_end(P, 1, 5_000.0)
-    ages.reached_end(P, 1, 5_001.0)
-    assert ages.written_s(P, 1) == 5_001.0
+    ages.reached_end(P, 1, 5_000.0, 1.0)
+    ages.reached_end(P, 1, 5_000.1, 1.1)
+    assert ages.written_s(P, 1) == 5_000.1
 
     ages.read(_run(1, 5_002.5), 10.0)
     assert ages.written_s(P, 1) == 5_002.5
@@ -74,17 +76,38 @@ def test_what_is_read_again_changes_nothing() -> None:
     assert ages.written_s(P, 10) == 1_010.0
 
 
-def test_the_marks_are_bounded_and_never_say_younger_than_it_is() -> None:
-    ages = Ages()
-    runs = 10 * MARKS_MAX
+def _outage(ages: Ages, runs: int) -> None:
+    """Let runs come, one a second, while nothing is committed; the end is reached each time."""
     for number in range(runs):
-        ages.read(_run(number, float(number)), number * EVERY_S)
+        ages.read(_run(2 * number, float(number)), float(number))
+        ages.reached_end(P, 2 * number + 1, number + 0.5, number + 0.5)
+        ages.written_s(P, 0)
 
-    assert len(ages._marks[P]) <= MARKS_MAX
-    told = [ages.written_s(P, committed) or 0.0 for committed in range(runs)]
-    assert all(written_s <= committed for committed, written_s in enumerate(told))
-    assert told[-1] >= runs - 1 - MARKS_MAX
+
+def test_the_marks_are_bounded_stand_evenly_and_never_say_younger_than_it_is() -> None:
+    ages = Ages()
+    runs = 100 * MARKS_MAX
+    _outage(ages, runs)
+
+    offsets = [offset for offset, _ in ages._logs[P].marks]
+    assert len(offsets) <= MARKS_MAX
+    gaps = [after - before for before, after in itertools.pairwise(offsets)]
+    assert max(gaps) <= 2 * 4 * runs / MARKS_MAX
+    told = [ages.written_s(P, committed) or 0.0 for committed in range(2 * runs)]
+    assert all(written_s <= committed / 2 for committed, written_s in enumerate(told))
     assert told == sorted(told)
+
+
+def test_after_a_long_outage_marks_come_once_a_second_again() -> None:
+    ages = Ages()
+    _outage(ages, 10 * MARKS_MAX)
+    end, now_s = 20 * MARKS_MAX, 10 * MARKS_MAX + 0.0
+    ages.written_s(P, end)
+
+    ages.reached_end(P, end, 5_000.0, now_s)
+    assert ages.written_s(P, end) == 5_000.0
+    ages.read(_run(end, 5_003.0), now_s + EVERY_S)
+    assert ages.written_s(P, end) == 5_003.0
 
 
 def test_a_partition_that_left_leaves_nothing() -> None:
@@ -94,4 +117,4 @@ def test_a_partition_that_left_leaves_nothing() -> None:
     ages.forget(P)
 
     assert ages.written_s(P, 0) is None
-    assert not ages._next_s
+    assert not ages._logs

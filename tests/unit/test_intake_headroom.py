@@ -27,7 +27,7 @@ def _survey(
 def _aged(age_s: float, offset: int = 100) -> Ages:
     """Return marks by which what stands at this offset is so old."""
     ages = Ages()
-    ages.reached_end(P, offset, NOW_UNIX_S - age_s)
+    ages.reached_end(P, offset, NOW_UNIX_S - age_s, 0.0)
     return ages
 
 
