@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from daemon.core.model import Partition
 from daemon.core.tenure import Tenure
+from daemon.core.window import Window
 
 # From here on whoever holds more than his share of the rest is not read on.
 CROWDED = 0.75
@@ -100,6 +101,23 @@ class Pressure:
         if pending >= self._pending_max:
             return set(tenures)
         return set(_drainable(tenures))
+
+
+def barrier_to_open(
+    barred: Sequence[Partition], heads: Sequence[Window], stuck: Container[str]
+) -> Partition | None:
+    """Return the oldest barrier that keeps something back, where nothing else can leave.
+
+    Windows behind a head that can't leave can't either, so the heads alone decide. Those of
+    cohorts that are `stuck`, since what they have in flight does not end, leave whatever is opened
+    no sooner: they count only where all are such. Then it may need what is behind them, to show
+    that Braze takes others (G12).
+    """
+    free = [window for window in heads if window.cohort not in stuck]
+    waiting = {partition for window in free or heads for partition in window.lanes}
+    if not waiting.issubset(barred):
+        return None
+    return next((partition for partition in barred if partition in waiting), None)
 
 
 def _drainable(tenures: Mapping[Partition, Tenure]) -> list[Partition]:

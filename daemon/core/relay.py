@@ -14,7 +14,7 @@ from daemon.core.delayed import Batch, DelayedRemovals, Kept, merge_batch
 from daemon.core.intent import Intent
 from daemon.core.lease import Lease
 from daemon.core.model import Changes, ChangeSet, Flush, Lane, Merged, Outcome, Partition
-from daemon.core.pressure import Load, Pressure
+from daemon.core.pressure import Load, Pressure, barrier_to_open
 from daemon.core.queue import WindowQueue
 from daemon.core.relay_rules import RelayRules, Tally
 from daemon.core.settling import Settling
@@ -271,19 +271,19 @@ class Relay:
     def relieve(self, parked: Iterable[Partition] = (), *, held: bool = False) -> Partition | None:
         """Open the oldest barrier where lanes behind barriers alone fill the memory.
 
-        `held`: what is in flight does not end, so it fills the memory with them. `parked` grow
-        no more: where all barriers are theirs, what keeps the others paused fills it.
+        `held`: what is in flight does not end, so it fills the memory with them, and so does what
+        waits behind it. `parked` grow no more: where all barriers are theirs, what keeps the
+        others paused fills it.
         """
         filling = self._queue.load.total if self._flights and not held else self.pending
         barred = [p for p, tenure in self._tenures.items() if tenure.barrier_to is not None]
         if not self._pressure.is_full(filling, growing=not set(barred).issubset(parked)):
             return None
-        # Windows behind a head that can't leave can't either, so the heads alone decide.
-        waiting = {p for window in self._queue.heads() for p in window.lanes}
-        if not barred or not waiting.issubset(barred):
-            return None
-        self._tenures[barred[0]].open_barrier()
-        return barred[0]
+        stuck = self._flight_of if held else ()
+        opened = barrier_to_open(barred, list(self._queue.heads()), stuck)
+        if opened is not None:
+            self._tenures[opened].open_barrier()
+        return opened
 
     def _weigh(self) -> None:
         waiting = (self._queue.load, self.delayed.load)

@@ -239,9 +239,9 @@ class RelayRulesMachine(RuleBasedStateMachine):
         self.now_s += for_s
 
     @precondition(lambda self: self.relay.saturated)
-    @rule()
-    def relieve(self) -> None:
-        opened = self.relay.relieve()
+    @rule(held=st.booleans())
+    def relieve(self, held: bool) -> None:
+        opened = self.relay.relieve(held=held)
         if opened is not None:
             assert self.relay.pending >= PENDING_MAX
             self.owned[opened].barrier_to = -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from daemon.core.lease import Lease
+from daemon.core.model import Partition
 from daemon.core.queue import MEMBERS_MAX
 from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
@@ -269,6 +270,71 @@ def test_a_flight_that_is_held_keeps_no_barrier_shut() -> None:
 
     assert filled_with_the_flight is None
     assert relay.relieve() == P1
+
+
+def _beside_a_locked_cohort(*, behind_it: Partition = P0) -> Relay:
+    """Return a relay full of what waits: behind a flight of `locked`, and behind barriers."""
+    relay = relay_of([P0], pending_max=60)
+    relay.assign({P1: Start(0, sent_to=1_000), P2: Start(0, sent_to=1_000)})
+    acknowledge(relay, 0.0)
+    relay.absorb(run_of({"locked": members(5)}, partition=P0), 0.0)
+    seal_all(relay)
+    relay.absorb(run_of({"locked": members(5, prefix="next")}, 5, partition=behind_it), 0.0)
+    return relay
+
+
+def test_what_waits_behind_a_flight_that_is_held_keeps_no_barrier_shut() -> None:
+    relay = _beside_a_locked_cohort()
+    relay.absorb(run_of({"a": members(15)}, partition=P1), 0.0)
+    relay.absorb(run_of({"b": members(15)}, partition=P2), 0.0)
+
+    while_it_may_end = relay.relieve()
+    opened = relay.relieve(held=True)
+    sent = seal_all(relay)
+    again = relay.relieve(held=True)
+
+    assert while_it_may_end is None
+    assert opened == P1
+    assert cohorts(sent) == ["a"]
+    assert again == P2
+
+
+def test_no_barrier_opens_for_what_waits_behind_a_flight_that_is_held() -> None:
+    relay = _beside_a_locked_cohort(behind_it=P1)
+    relay.absorb(run_of({"b": members(40)}, partition=P2), 0.0)
+
+    opened = relay.relieve(held=True)
+    sent = seal_all(relay)
+
+    assert opened == P2
+    assert cohorts(sent) == ["b"]
+
+
+def test_where_all_waits_behind_flights_that_are_held_a_barrier_that_helps_nobody_stays() -> None:
+    relay = _beside_a_locked_cohort()
+    relay.absorb(run_of({"locked": members(50, prefix="last")}, 5, partition=P1), 0.0)
+
+    assert relay.relieve(held=True) is None
+
+
+def test_a_barrier_opens_for_what_may_show_that_the_rest_of_a_cohort_is_taken() -> None:
+    """Once its cohort has more to send, a suspect is called back and sent with it (G12)."""
+    relay = _beside_a_locked_cohort(behind_it=P1)
+    relay.absorb(run_of({"locked": members(50, prefix="last")}, 10, partition=P1), 0.0)
+    (flight,) = relay.in_flight
+
+    opened = relay.relieve(held=True)
+
+    assert opened == P1
+    assert relay.with_more_to_send([flight], 0.0) == [flight]
+
+
+def test_a_barrier_that_keeps_nothing_back_stays() -> None:
+    relay = relay_of([P0], pending_max=30)
+    relay.assign({P1: Start(0, sent_to=1_000), P2: Start(0, sent_to=1_000)})
+    relay.absorb(run_of({"a": members(30)}, partition=P2), 0.0)
+
+    assert relay.relieve() == P2
 
 
 def test_the_oldest_barrier_opens_where_barred_lanes_alone_fill_the_memory() -> None:
