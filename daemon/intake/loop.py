@@ -29,7 +29,7 @@ from daemon.intake.session import GroupSession
 from daemon.intake.standstill import Standstill
 from daemon.intake.starts import Starts
 from daemon.intake.ticks import TICK_S, Ticks
-from daemon.kafka.records import EndOfPartition, PartitionFault, Reject, Run
+from daemon.kafka.records import PartitionFault, Reject, Run
 from daemon.logs import FoldedLog, event, get_logger
 
 # What is left of the time to stop after all waiting: for the last commit, and leaving the group.
@@ -122,12 +122,11 @@ class Intake:
                 continue  # What stands behind a record that can't be read yet comes again.
             if isinstance(polled, Run):
                 self._absorb(polled, now_s, since_s)
-            elif isinstance(polled, EndOfPartition):
+            elif isinstance(polled, PartitionFault):
+                self.ownership.fault(polled)
+            elif polled.partition not in self.ownership.standing.parked:  # Perhaps just now.
                 self.ends[polled.partition] = polled.offset
                 self.relay.reached_end(polled.partition)
-            else:
-                assert isinstance(polled, PartitionFault)
-                self.ownership.fault(polled)
         self.session.turn()
         if not self.draining:  # Who leaves begins nothing, and asks a broker nothing.
             self.ownership.turn(now_s)
