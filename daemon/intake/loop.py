@@ -79,7 +79,7 @@ class Intake:
         revoke_s = rules.request_s + REVOKE_MARGIN_S  # Far below `max.poll.interval.ms`.
         self.ownership = Ownership(ports, relay, starts, self._handover, revoke_s)
         self.ends: dict[Partition, int] = {}  # Where the client last told that there is no more.
-        self.ratio_exceeded: dict[Partition, str] = {}
+        self.ratio_exceeded = self.ownership.standing.rejecting  # Forgotten with the partition.
         self._rules = rules
         self._consumer = ports.consumer
         self._line = ports.line

@@ -32,6 +32,9 @@ class Standing(msgspec.Struct):
     unstarted: dict[Partition, str] = msgspec.field(default_factory=dict)
     foreign: dict[Partition, str] = msgspec.field(default_factory=dict)
     parked: dict[Partition, str] = msgspec.field(default_factory=dict)
+    rejecting: dict[Partition, str] = msgspec.field(
+        default_factory=dict
+    )  # Of the parked: too many rejects.
 
     def stopped(self) -> set[Partition]:
         """Return all of them."""
@@ -39,7 +42,7 @@ class Standing(msgspec.Struct):
 
     def forget(self, partition: Partition) -> None:
         """It is no longer ours."""
-        for group in (self.unstarted, self.foreign, self.parked):
+        for group in (self.unstarted, self.foreign, self.parked, self.rejecting):
             group.pop(partition, None)
 
 
@@ -166,6 +169,7 @@ class Ownership:
         if gone:
             self._handover.drop(gone)
         for partition in gone:
+            self.standing.forget(partition)
             self._park(partition, MADE_ANEW)
 
     def _wait_for_topics(self, partitions: set[Partition]) -> None:

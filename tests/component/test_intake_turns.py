@@ -20,6 +20,7 @@ from daemon.intake.dead_letters import DeadLetters
 from daemon.intake.letters import RATIO_RECORDS, Letters
 from daemon.intake.loop import Intake, IntakeRules
 from daemon.intake.ports import Ports
+from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.kafka.records import (
     Commit,
     CommitResult,
@@ -33,17 +34,22 @@ from daemon.metrics import CohortLabels, Metrics
 from tests.support.corpus import FakeRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from daemon.core.model import Flush
 
 P = Partition("input", 0)
-SENT_TO = 1_000_000  # What the last owner may have sent: far beyond the end of the log.
+# What the last owner may have sent reaches far beyond the end of the log.
+START = Start(0, sent_to=1_000_000, topic_id="id")
 BAD = b"no JSON"
 
 
 def change(member: str, op: str = "add") -> bytes:
     return json.dumps({"cohort_id": "vip", "op": op, "external_id": member}).encode()
+
+
+def _survey(asked_at_s: float, topic_id: str) -> Survey:
+    return Survey(asked_at_s, {"input": topic_id}, {"input": 1})
 
 
 class FakeConsumer:
@@ -77,6 +83,9 @@ class FakeConsumer:
         answers, self._answers = self._answers, []
         return answers
 
+    def commit_now(self, commits: Sequence[Commit]) -> list[CommitResult]:
+        return [CommitResult(commit) for commit in commits]
+
     def begin(self, offsets: dict[Partition, int]) -> None:
         pass
 
@@ -102,7 +111,7 @@ class Scene:
             renew=lambda _: None,
             share=lambda _: None,
         )
-        self.surveys = SimpleNamespace(latest=Survey(0.0, {}, {"input": 1}), hurry=lambda: None)
+        self.surveys = SimpleNamespace(latest=_survey(0.0, "id"), hurry=lambda: None)
         metrics = Metrics(CollectorRegistry(), CohortLabels((), 3), partition_labels=True)
         ports = Ports(
             cast("Any", self.consumer),
@@ -113,7 +122,7 @@ class Scene:
         )
         outbox = SimpleNamespace(send=lambda _: 1, poll=list, trouble=None) if letters else None
         relay = Relay(RelayRules(), Lease(1e6))
-        starts = SimpleNamespace(find=lambda *_: {P: Start(0, SENT_TO)}, met=lambda _: None)
+        starts = SimpleNamespace(find=lambda *_: {P: START}, met=lambda _: None)
         self.intake = Intake(
             IntakeRules(),
             ports,
@@ -122,6 +131,7 @@ class Scene:
             cast("Any", starts),
             lambda topic: compile_input(InputSettings.model_validate({"topic": topic})),
         )
+        self.watch = IntakeWatch(self.intake, ports, lambda: 0.0, WatchRules(1_000, 32.0))
         self.intake.ownership.on_assign([P])
         self.turn()
 
@@ -136,6 +146,16 @@ class Scene:
             self.intake.turn()
             self.now_s += 10.0
         return [(flush.cohort, dict(flush.changes)) for flush in self.submitted]
+
+    def holds(self) -> set[str]:
+        """Return the reasons to wait that stand on the status page."""
+        view = self.watch.turn(self.now_s, held_elsewhere=False)
+        assert view is not None
+        return set(view.holds)
+
+    def made_anew(self) -> None:
+        self.surveys.latest = _survey(self.now_s, "another")
+        self.turn()
 
 
 def test_the_end_of_the_log_opens_the_barrier_of_what_was_replayed() -> None:
@@ -179,3 +199,26 @@ def test_the_end_of_the_log_opens_no_barrier_behind_a_fault(behind: list[bytes])
 
     assert scene.intake.ownership.standing.parked == {P: "_BAD_MSG: damaged"}
     assert left == []
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda scene: scene.intake.ownership.on_revoke([P]),
+        lambda scene: scene.intake.ownership.on_lost([P]),
+        Scene.made_anew,
+    ],
+    ids=["revoked", "lost", "made anew"],
+)
+def test_too_many_rejects_are_no_reason_to_wait_once_their_partition_is_given_up(
+    leave: Callable[[Scene], None],
+) -> None:
+    scene = Scene()
+    scene.turn(scene.run(0, *[BAD] * RATIO_RECORDS))
+    before = scene.holds()
+
+    leave(scene)
+    scene.now_s += 10.0
+
+    assert "dead_letter" in before
+    assert "dead_letter" not in scene.holds()
