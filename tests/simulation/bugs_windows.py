@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
+from daemon.core import relay
 from daemon.core.delayed import Batch, DelayedRemovals, Ended, Kept
 from daemon.core.ledger import PartitionLedger
 from daemon.core.model import Changes, ChangeSet, Flush, Lane, Member, Outcome, Partition
@@ -170,6 +171,13 @@ def _newer_hold_kept(lane: OpenLane, ticket: int, floor: int) -> int:
     return needless
 
 
+def _what_is_behind_a_flight_counts(
+    barred: Sequence[Partition], heads: Sequence[Window], _stuck: object
+) -> Partition | None:
+    waiting = {partition for window in heads for partition in window.lanes}
+    return barred[0] if barred and waiting.issubset(barred) else None
+
+
 BUGS: dict[str, Bug] = {
     "removal_not_cancelled": bug("rule 3, G1, G5", (DelayedRemovals, "_end", _not_ended)),
     "removal_without_hold": bug("G2", (DelayedRemovals, "keep", _kept_without_hold)),
@@ -185,6 +193,9 @@ BUGS: dict[str, Bug] = {
     "never_paused": bug("G9", (Relay, "to_pause", _never_pause)),
     "gathered_for_ever": bug("G10", (Backlog, "gathers", _gathered_for_ever)),
     "crowded_for_ever": bug("G10", (Pressure, "update", _crowded_for_ever)),
+    "what_is_behind_a_flight_counts": bug(
+        "G12", (relay, "barrier_to_open", _what_is_behind_a_flight_counts), arm="locked"
+    ),
     "paused_for_ever": bug("G10", (Consumer, "resume", _nothing)),
     "pause_lost_on_assignment": bug(
         "G9", (Consumer, "begin", _begin_all_running), (Consumer, "pause", _pause_the_old)

@@ -6,7 +6,7 @@ import functools
 import itertools
 import random
 
-from tests.simulation.happenings import FAULTS, FAULTS_OF
+from tests.simulation.happenings import FAULTS, FAULTS_OF, LOCKED
 from tests.simulation.parts import Surroundings
 from tests.simulation.person import Person
 from tests.simulation.process import Process
@@ -33,7 +33,7 @@ class Faults:
         for _ in range(self._plan.daemons):
             self.start()
         for number, at_s, kind in self._plan.faults:
-            assert kind in (*FAULTS, *itertools.chain(*FAULTS_OF.values())), kind
+            assert kind in (*FAULTS, *LOCKED, *itertools.chain(*FAULTS_OF.values())), kind
             self._world.at(at_s, functools.partial(self._strike, number, kind))
 
     @property
@@ -181,9 +181,16 @@ class Faults:
         self._around.braze.weather.quota_until_s = self._until_s(1, 12)
 
     def lock(self, _process: Process) -> None:
+        self._lock(1, 20)
+
+    def lock_for_long(self, _process: Process) -> None:
+        if self._world.now >= self._around.braze.weather.locked_until_s:
+            self._lock(30, 60)
+
+    def _lock(self, least_s: float, most_s: float) -> None:
         weather = self._around.braze.weather
         weather.locked = self._rng.choice(self._world.plan.keys)[0]
-        weather.locked_until_s = self._until_s(1, 20)
+        weather.locked_until_s = self._until_s(least_s, most_s)
 
     def slow_braze(self, _process: Process) -> None:
         self._around.braze.weather.slow_until_s = self._until_s(2, 30)

@@ -45,8 +45,16 @@ FAULTS_OF: dict[str, tuple[str, ...]] = {
     "strangers": ("flood",),
 }
 GRACEFUL = ("stop", "join", "shuffle")
-KINDS_OF: dict[str, tuple[str, ...]] = {"storm": FAULTS, "rolling": GRACEFUL, "calm": ()}
+# Memory is short, and one cohort after the other is locked for long; else Braze is well.
+LOCKED = ("lock_for_long", "lock_for_long", "kill", "join", "stop", "shuffle")
+KINDS_OF: dict[str, tuple[str, ...]] = {
+    "storm": FAULTS,
+    "rolling": GRACEFUL,
+    "calm": (),
+    "locked": LOCKED,
+}
 ARMS = tuple(KINDS_OF)
+GENTLE = frozenset({"rolling", "calm"})  # Nothing goes wrong in these.
 
 _ANSWERS = (
     "connect",

@@ -57,6 +57,7 @@ class WatchedRelay(Relay):
     opened: Callable[[Partition, float], None]
     was_put_back: Callable[[], None]
     was_crowded: Callable[[], None]
+    was_opened_beside: Callable[[], None]
 
     def to_pause(self) -> set[Partition]:
         """Do as a relay does, and tell where only those who hold much are not read on."""
@@ -73,8 +74,12 @@ class WatchedRelay(Relay):
     def relieve(self, parked: Iterable[Partition] = (), *, held: bool = False) -> Partition | None:
         """Do as a relay does, and tell."""
         bounds = {p: tenure.barrier_to for p, tenure in self.tenures.items()}
+        flying = {flush.cohort for flush in self.in_flight.values()}
+        behind = [p for w in self.waiting() if w.cohort in flying for p in w.lanes]
         partition = super().relieve(parked, held=held)
         if partition is not None:
+            if any(bounds[p] is None for p in behind):
+                self.was_opened_beside()
             self.opened(partition, bounds[partition] or 0.0)
         return partition
 
@@ -126,6 +131,7 @@ def _relay(world: World, owner: Owner) -> Relay:
     relay.opened = owner.opened
     relay.was_put_back = functools.partial(world.sometimes, "put_back")
     relay.was_crowded = functools.partial(world.sometimes, "crowded")
+    relay.was_opened_beside = functools.partial(world.sometimes, "barrier_opened_beside_held")
     return relay
 
 

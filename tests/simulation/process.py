@@ -10,6 +10,7 @@ from daemon.core.window import LANE_COST
 from daemon.errors import CohortdError
 from tests.simulation import scenario
 from tests.simulation.parts import Surroundings, build
+from tests.simulation.room import Room
 from tests.simulation.world import Killed, Violation
 
 # As in the thread around the intake.
@@ -40,6 +41,7 @@ class Process:
         self.consumer, self.dispatcher = parts.consumer, parts.dispatcher
         self.relay, self.intake = parts.relay, parts.intake
         self._watch, self._naming, self._librarian = parts.watch, parts.naming, parts.librarian
+        self._room = Room(around.world, parts.relay, parts.dispatcher)
         self._held: set[Partition] = set()  # Waiting for a schema at the last look.
         self._read = 0
         self._needless: set[Partition] = set()  # Paused at the last look, for no reason.
@@ -263,6 +265,8 @@ class Process:
             raise Violation("G9", f"{self.name}: {self.relay.pending} pending, at most {bound}")
         if limits.schemas and limits.pending_max >= scenario.AMPLE and not self.draining:
             self._check_paused()
+        if self._world.plan.arm == "locked" and not self.draining:
+            self._room.look(self.name)
 
     def _check_paused(self) -> None:
         """Judge that nothing is paused but what needs a schema: memory never runs short here."""

@@ -37,6 +37,7 @@ RECORDED: dict[str, int] = {
     "never_paused": 4,
     "gathered_for_ever": 0,
     "crowded_for_ever": 2,
+    "what_is_behind_a_flight_counts": 6,
     "paused_for_ever": 0,
     "pause_lost_on_assignment": 91,
     "committed_before_acknowledged": 0,

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from unittest.mock import patch
 
 from daemon.core.model import Alias, Device, Member, Partition
-from tests.simulation.happenings import FAULTS_OF, KINDS_OF
+from tests.simulation.happenings import FAULTS_OF, GENTLE, KINDS_OF
 
 SESSION_S = 12.0
 HEARTBEAT_S = 1.0
@@ -25,6 +25,7 @@ SETTLE_S = 5.0
 POLL_S = 36.0  # max.poll.interval
 GRACE_S = 15.0
 REVOKE_MARGIN_S = 4.0
+HELD_S = 6.0
 STUCK_AFTER_S = 35.0  # Longer than the 15 s after which a culprit is tried again, twice.
 RENAME_EVERY_S = 6.0
 UNIX_0_S = 1_700_000_000.0
@@ -110,8 +111,9 @@ def _member(number: int) -> Member:
     return f"m{number}"
 
 
-def _limits(rng: random.Random, *, calm: bool) -> Limits:
-    tight = not calm and rng.random() < 0.5
+def _limits(rng: random.Random, arm: str) -> Limits:
+    calm = arm in GENTLE
+    tight = not calm and (rng.random() < 0.5 or arm == "locked")
     return Limits(
         pending_max=rng.randint(60, 100) if tight else AMPLE,
         reserve=20_000 if calm else rng.choice((6, 20, 20_000)),
@@ -152,7 +154,7 @@ def _refused(
 def _draw(seed: int, arm: str) -> Scenario:
     rng = random.Random(f"{seed} {arm}")
     storm = arm == "storm"
-    limits = _limits(rng, calm=not storm)
+    limits = _limits(rng, arm)
     tight = limits.pending_max < AMPLE  # Then there must be enough to fill it.
     topics = ["t", "u"][: rng.choice((1, 1, 2))]
     count = rng.randint(3 if tight else len(topics), 4)
@@ -189,7 +191,22 @@ def _draw(seed: int, arm: str) -> Scenario:
         ambiguous=rng.choice((0.0, 0.05, 0.3)) if storm else 0.0,
         broken=0.03 if storm else 0.0,
     )
+    if arm == "locked":
+        plan = _locked_at_once(plan)
     return _with_surroundings(plan, len(cohorts), tight=tight)
+
+
+def _locked_at_once(plan: Scenario) -> Scenario:
+    """Have one daemon find more than memory holds, and a cohort locked; few faults come after."""
+    later = ((number + 1, at_s, kind) for number, at_s, kind in plan.faults[:3])
+    pending_max = plan.limits.pending_max * 3 // 5
+    return dataclasses.replace(
+        plan,
+        daemons=1,
+        backlog=True,
+        faults=((0, 0.0, "lock_for_long"), *later),
+        limits=dataclasses.replace(plan.limits, pending_max=pending_max),
+    )
 
 
 def _with_surroundings(plan: Scenario, cohorts: int, *, tight: bool) -> Scenario:
@@ -233,7 +250,7 @@ def _with_surroundings(plan: Scenario, cohorts: int, *, tight: bool) -> Scenario
 
 
 def scenario(seed: int, arm: str = "storm", narrowing: Narrowing = WHOLE) -> Scenario:
-    """Draw a world. Arms: `storm` has every fault, `rolling` graceful changes only, `calm` none."""
+    """Draw a world. The arms say what goes wrong: see `KINDS_OF`."""
     plan = _draw(seed, arm)
     partitions = plan.partitions[: narrowing.partitions]
     cohorts = sorted({cohort for cohort, _ in plan.keys})[: narrowing.cohorts]
@@ -264,6 +281,7 @@ def scaled(limits: Limits) -> Iterator[None]:
         "daemon.core.queue.MEMBERS_MAX": limits.window_members,
         "daemon.intake.backlog.FAR": limits.far,
         "daemon.intake.loop.REVOKE_MARGIN_S": REVOKE_MARGIN_S,
+        "daemon.intake.standstill.HELD_S": HELD_S,
         "daemon.core.sender.SEARCH_PAUSE_S": 6.0,
         "daemon.core.cohort_names.RENAME_EVERY_S": RENAME_EVERY_S,
         "daemon.registry.library.UNKNOWN_FOR_S": 8.0,

@@ -72,6 +72,13 @@ def test_graceful_restarts_and_rebalances_deliver_nothing_twice() -> None:
     assert sum(verdict.seen["rebalance_eager"] for verdict in verdicts) > 0
 
 
+def test_a_cohort_that_is_locked_for_long_stops_no_other_where_memory_is_short() -> None:
+    verdicts = list(run_all(Worlds(range(60), "locked")))
+
+    assert _broken(verdicts) == ""
+    assert sum(verdict.seen["barrier_opened_beside_held"] for verdict in verdicts) > 0
+
+
 @pytest.mark.parametrize("seed", [3, 57, 151])
 def test_a_seed_replays_to_the_letter(seed: int) -> None:
     first = run(seed, keep_trace=True)
