@@ -121,6 +121,7 @@ class IntakeThread(threading.Thread):
         self._complaints.turn(events, intake.heard + intake.committer.accepted, now_s)
         self._complaints.read(intake.heard_topics)
         intake.heard_topics.clear()
+        self._complaints.failing(self._consumer.failing_topics(), now_s)
         survey = intake.surveys.latest
         if survey is not None:
             ours = {partition.topic for partition in intake.ownership.assigned}

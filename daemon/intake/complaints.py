@@ -27,12 +27,17 @@ REMEDIES = {
     "UNKNOWN_TOPIC_OR_PART": "create the topic, or correct it under inputs",
     "TOPIC_AUTHORIZATION_FAILED": _RIGHTS,
     "GROUP_AUTHORIZATION_FAILED": _RIGHTS,
+    "UNKNOWN": "the broker's own log says what fails there; it is tried again by itself",
     "GROUP_ID_NOT_FOUND": (
         "the group still has members of the classic protocol, which must all leave first: stop the"
         " other replicas; this one goes on by itself"
     ),
 }
 
+
+# What is told again with every fetch that fails is over when it has not been for so long, and a
+# fetch has gone well since: by default a failed one is made again after half a second.
+QUIET_S = 5.0
 
 # A cause before what follows from it: a refused login also ends as "all brokers are down".
 _LAST = ("_FATAL", "_TRANSPORT", "_ALL_BROKERS_DOWN")
@@ -46,6 +51,7 @@ class _OfTopic(NamedTuple):
     words: str
     since_s: float
     reading: bool
+    repeats: bool
 
 
 class Complaints:
@@ -53,7 +59,8 @@ class Complaints:
 
     One of the client as a whole is over when the brokers are heard again. One of a topic only
     when that topic is found, or, where it was met in reading, read from again: the others may
-    flow meanwhile.
+    flow meanwhile. One that repeats may be of one partition, while others of its topic flow: it
+    is over when no fetch of the topic fails any more.
     """
 
     def __init__(self) -> None:
@@ -82,14 +89,26 @@ class Complaints:
             if complaint.code == NO_TOKEN and heard != self._heard:
                 continue  # The connections there are serve on; it is said when they no longer do.
             self._complain(complaint, now_s)
-        if not events and heard != self._heard and self._client:
+        of_client = [complaint for complaint in events if not complaint.topic]
+        if not of_client and heard != self._heard and self._client:
             self._client.clear()
             self._recover({key for key in self._said if key not in self._topics})
         self._heard = heard
 
     def read(self, topics: Iterable[str]) -> None:
         """These topics were read from."""
-        self._over({topic for topic in topics if topic in self._topics})
+        read = (topic for topic in topics if topic in self._topics)
+        self._over({topic for topic in read if not self._topics[topic].repeats})
+
+    def failing(self, topics: AbstractSet[str], now_s: float) -> None:
+        """Take in of which topics a fetch fails, and is made again."""
+        self._over(
+            {
+                topic
+                for topic, each in self._topics.items()
+                if each.repeats and topic not in topics and now_s - each.since_s >= QUIET_S
+            }
+        )
 
     def found(self, survey: Survey, ours: AbstractSet[str]) -> None:
         """Take in which topics there are; of those that are `ours`, reading alone tells more."""
@@ -115,7 +134,9 @@ class Complaints:
         name = event.TOPIC_MISSING if missing else event.KAFKA_ERROR
         if complaint.topic:
             words = f"{complaint.text} (topic {complaint.topic}); {remedy}"
-            self._topics[complaint.topic] = _OfTopic(words, now_s, complaint.reading)
+            if not self._hidden(complaint):
+                told = _OfTopic(words, now_s, complaint.reading, complaint.repeats)
+                self._topics[complaint.topic] = told
         else:
             self._client[complaint.code] = f"{complaint.text}; {remedy}"
         key = complaint.topic or complaint.code
@@ -128,6 +149,11 @@ class Complaints:
             detail=complaint.text,
             remedy=remedy,
         )
+
+    def _hidden(self, complaint: ClientEvent) -> bool:
+        """Tell whether it comes beside one that is told once, which it would end too early."""
+        known = self._topics.get(complaint.topic or "")
+        return complaint.repeats and known is not None and not known.repeats
 
     def _recover(self, keys: AbstractSet[str]) -> None:
         self._log.info(event.KAFKA_RECOVERED, after=sorted(keys))

@@ -24,6 +24,7 @@ from daemon.kafka.login import Login
 from daemon.kafka.polling import Polling
 from daemon.kafka.resuming import assign
 from daemon.kafka.runs import Reading
+from daemon.kafka.telling import Telling
 from daemon.kafka.token_watch import TokenWatch
 from daemon.tokens.source import source_in
 
@@ -44,7 +45,7 @@ _AT_THE_END = 1_000
 _Listed: TypeAlias = list[TopicPartition]
 
 
-class KafkaConsumer(Asking):
+class KafkaConsumer(Asking, Telling):
     """A member of the group, reading the subscribed topics from where it is told.
 
     `topics` are names, or patterns that begin with `^` and match whole names. Everything that
@@ -137,11 +138,6 @@ class KafkaConsumer(Asking):
         """Return what the client met since the last call, at most the newest 64."""
         return self.tokens.events(self._events.drain())
 
-    @property
-    def stale_records(self) -> int:
-        """How many records were out of date, and dropped."""
-        return self._reading.stale
-
     def begin(self, offsets: Mapping[Partition, int]) -> None:
         """Read assigned partitions from here: from `on_assign`, or later.
 
@@ -178,27 +174,6 @@ class KafkaConsumer(Asking):
         wanted = [at for at in partitions if at in self._reading]
         self._consumer.resume([listed(at) for at in wanted])
         self._paused.difference_update(wanted)
-
-    def position(self, partition: Partition) -> int | None:
-        """Return the next offset to be read (past control records), None before the first."""
-        if partition not in self._reading:
-            return None
-        handed_out = self._reading.position(partition)
-        offset = self._consumer.position([listed(partition)])[0].offset
-        if offset < 0:
-            return handed_out
-        return offset if handed_out is None else max(offset, handed_out)
-
-    def end_offset(self, partition: Partition) -> int | None:
-        """Return the log end last seen in a fetch; never asks a broker.
-
-        None before anything was heard of it since it was begun: what the client remembers of an
-        earlier time says nothing of what others have read since.
-        """
-        if self._reading.position(partition) is None:
-            return None
-        marks = self._consumer.get_watermark_offsets(listed(partition), cached=True)
-        return marks[1] if marks and marks[1] >= 0 else None
 
     def commit(self, commits: Sequence[Commit]) -> None:
         """Send without waiting, one request for each topic; see `commit_results`."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from confluent_kafka import KafkaError, Message
 
 from daemon.core.model import Partition
-from daemon.kafka.client_errors import EventLog, is_passing
+from daemon.kafka.client_errors import EventLog, is_fetched_again
 from daemon.kafka.records import EndOfPartition, PartitionFault, Polled, Record, Run
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Reading:
     def __init__(self) -> None:
         self._floors: dict[Partition, int] = {}
         self._heard: set[Partition] = set()
+        self.failing: set[Partition] = set()  # Not heard since an error that passes.
         self.stale = 0  # Records dropped: 0 unless the client library has a bug.
 
     def __contains__(self, partition: Partition) -> bool:
@@ -47,11 +48,13 @@ class Reading:
         """Hand out from this offset on; what was handed out before no longer counts."""
         self._floors[partition] = offset
         self._heard.discard(partition)
+        self.failing.discard(partition)
 
     def end(self, partition: Partition) -> None:
         """Hand out nothing of it any more."""
         self._floors.pop(partition, None)
         self._heard.discard(partition)
+        self.failing.discard(partition)
 
     def position(self, partition: Partition) -> int | None:
         """Return the next offset to hand out, None before anything was heard of it."""
@@ -106,9 +109,13 @@ class Reading:
                 return
             first, last = cast("int", messages[0].offset()), cast("int", messages[-1].offset())
         self._floors[partition] = last + 1
-        self._heard.add(partition)
+        self._hear(partition)
         records = cast("list[Record]", messages)
         yield Run(partition, records, first, last + 1, messages[-1].leader_epoch())
+
+    def _hear(self, partition: Partition) -> None:
+        self._heard.add(partition)
+        self.failing.discard(partition)
 
     def _in_order(self, messages: list[Message], floor: int) -> list[Message]:
         """Return the messages at or above the floor, each offset above the one before."""
@@ -135,12 +142,16 @@ class Reading:
                 return
             # Control records at the end of the log are behind us as well.
             self._floors[partition] = max(self._floors[partition], offset)
-            self._heard.add(partition)
+            self._hear(partition)
             yield EndOfPartition(partition, offset)
-        elif partition not in self._floors or is_passing(error):
+        elif partition not in self._floors:
             # "Subscribed topic not available" comes as an error of its partition 0 (2.16).
-            events.add(error, topic, reading=partition in self._floors)
+            events.add(error, topic)
+        elif is_fetched_again(error):
+            self.failing.add(partition)
+            events.add(error, topic, reading=True)
         else:
+            self.failing.discard(partition)
             yield PartitionFault(partition, error.name(), error.str())
 
 

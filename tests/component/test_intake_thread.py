@@ -50,7 +50,7 @@ class Scene:
         )
         watch = SimpleNamespace(took=lambda _: None, turn=lambda *_, **__: None, client_trouble="")
         self.tokens = SimpleNamespace(trouble="")
-        consumer = SimpleNamespace(client_events=list, tokens=self.tokens)
+        consumer = SimpleNamespace(client_events=list, failing_topics=set, tokens=self.tokens)
         self.thread = IntakeThread(
             cast("Any", intake),
             cast("Any", consumer),

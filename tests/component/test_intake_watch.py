@@ -6,6 +6,7 @@ from collections import Counter
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -17,7 +18,7 @@ from daemon.core.tenure import Start
 from daemon.core.window import LANE_COST
 from daemon.errors import CohortdError
 from daemon.intake.ages import Ages
-from daemon.intake.complaints import Complaints
+from daemon.intake.complaints import QUIET_S, Complaints
 from daemon.intake.ownership import Standing
 from daemon.intake.ports import Ports
 from daemon.intake.watch import STUCK_AFTER_S, IntakeWatch, WatchRules
@@ -256,6 +257,7 @@ def test_at_the_end_of_the_log_all_of_the_retention_is_left_unless_no_end_is_hea
     assert scene.number("retention_headroom_seconds", **of_p) == 3_000.0
 
 
+FAILING = ClientEvent("UNKNOWN", "Fetch failed", topic="input", reading=True, repeats=True)
 MISSING = ClientEvent("UNKNOWN_TOPIC_OR_PART", "Subscribed topic not available", topic="gone")
 REFUSED = ClientEvent(
     "TOPIC_AUTHORIZATION_FAILED", "Topic authorization failed", topic="secret", reading=True
@@ -330,3 +332,40 @@ def test_a_topic_that_could_not_be_read_is_no_trouble_once_it_is_another_replica
     complaints.found(_survey(7.0, "secret"), {"other"})
 
     assert not complaints.trouble
+
+
+def test_a_fetch_that_fails_is_trouble_until_it_goes_well_whatever_comes_of_the_topics_others() -> (
+    None
+):
+    complaints = Complaints()
+    for now_s in range(10):
+        complaints.turn([FAILING], now_s, float(now_s))
+        complaints.read(["input"])
+        complaints.failing({"input"}, float(now_s))
+        assert "broker's own log" in complaints.trouble
+
+    complaints.failing(set(), 9.0 + QUIET_S - 0.1)
+    assert complaints.trouble  # The next fetch may still fail: those between say nothing.
+    complaints.failing({"input"}, 9.0 + QUIET_S)
+    assert complaints.trouble
+    complaints.failing(set(), 9.0 + QUIET_S)
+    assert not complaints.trouble
+
+
+def test_a_fetch_that_fails_does_not_end_the_complaint_of_a_right_that_is_missing() -> None:
+    complaints = Complaints()
+    refused = msgspec.structs.replace(REFUSED, topic="input")
+    complaints.turn([refused, FAILING], 0, 0.0)
+
+    complaints.failing(set(), 100.0)
+
+    assert "grant Read" in complaints.trouble
+
+
+def test_a_fetch_that_fails_keeps_no_other_complaint_from_ending() -> None:
+    complaints = Complaints()
+    complaints.turn([DOWN, FAILING], 0, 0.0)
+
+    complaints.turn([FAILING], 1, 1.0)
+
+    assert complaints.only_topics

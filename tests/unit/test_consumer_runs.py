@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from confluent_kafka import KafkaError, Message
 
 from daemon.core.model import Partition
@@ -148,6 +149,91 @@ def test_what_passes_by_itself_is_an_event_and_no_fault() -> None:
     assert read.take([failed(A, KafkaError._TRANSPORT)], events) == []
     assert [event.code for event in events.drain()] == ["_TRANSPORT"]
     assert events.fatal is None
+
+
+# By number: a broker may answer with a code that the binding has no name for.
+@pytest.mark.parametrize(
+    "code",
+    [
+        KafkaError.UNKNOWN,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.KAFKA_STORAGE_ERROR,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.UNKNOWN_TOPIC_ID,
+        KafkaError.INCONSISTENT_TOPIC_ID,
+        KafkaError.UNSUPPORTED_VERSION,
+        109,  # OFFSET_MOVED_TO_TIERED_STORAGE
+        999,
+    ],
+)
+def test_what_a_broker_may_answer_otherwise_the_next_time_parks_nothing(code: int) -> None:
+    read, events = reading(), EventLog()
+
+    assert read.take([failed(A, code)], events) == []
+    [event] = events.drain()
+    assert (event.topic, event.reading, event.repeats) == ("a", True, True)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        KafkaError._AUTO_OFFSET_RESET,
+        KafkaError._LOG_TRUNCATION,
+        KafkaError.OFFSET_OUT_OF_RANGE,
+        # librdkafka goes on behind the batch it can't read.
+        KafkaError._BAD_MSG,
+        KafkaError._BAD_COMPRESSION,
+        KafkaError._NOT_IMPLEMENTED,
+        KafkaError._CRIT_SYS_RESOURCE,
+        # The same bytes whenever they are fetched.
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.UNSUPPORTED_COMPRESSION_TYPE,
+        # The log is gone.
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+    ],
+)
+def test_a_lost_position_and_damage_are_faults(code: int) -> None:
+    read, events = reading(), EventLog()
+
+    [fault] = read.take([failed(A, code)], events)
+
+    assert isinstance(fault, PartitionFault)
+    assert events.drain() == []
+
+
+def test_a_right_that_was_taken_away_is_told_once_and_parks_nothing() -> None:
+    read, events = reading(), EventLog()
+
+    assert read.take([failed(A, KafkaError.TOPIC_AUTHORIZATION_FAILED)], events) == []
+    [event] = events.drain()
+    assert (event.reading, event.repeats) == (True, False)
+
+
+def test_a_partition_fails_until_it_is_heard_whatever_comes_of_others() -> None:
+    read, events = reading(), EventLog()
+    end = failed(B, KafkaError._PARTITION_EOF, 0)
+
+    read.take([*records(A, 0), failed(A, KafkaError.UNKNOWN), *records(B, 0)], events)
+    read.take([failed(B, KafkaError.UNKNOWN), *records(OTHER, 0)], events)
+    assert read.failing == {A, B}
+
+    read.take([*records(A, 1), end], events)
+    assert read.failing == set()
+
+
+def test_who_is_taken_away_parked_or_begun_anew_fails_no_more() -> None:
+    read, events = reading(), EventLog()
+    read.take([failed(each, KafkaError.UNKNOWN) for each in (A, B, OTHER)], events)
+
+    read.end(A)
+    read.begin(B, 5)
+    read.take([failed(OTHER, KafkaError._AUTO_OFFSET_RESET)], events)
+
+    assert read.failing == set()
 
 
 def test_a_fatal_error_is_remembered_and_events_are_bounded() -> None:
