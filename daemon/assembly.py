@@ -82,6 +82,7 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
     def beat() -> None:
         board.intake_tick_s = clocks.now_s()
 
+    consumer.beat = beat
     starts = Starts(
         consumer,
         Destination(settings.fingerprint, settings.delivery.settle),

@@ -80,6 +80,7 @@ class KafkaConsumer(Asking, Telling):
         self._clock = clock
         self._logger = logger
         self._config = consumer_config(properties) | {"error_cb": self._events.add}
+        self.beat: Callable[[], None] = lambda: None  # Told while `begin` waits for the client.
         self._again_at_s = -math.inf  # Not before this another client is made for a refused one.
         self.tokens = TokenWatch(source_in(properties), clock)
         if not self.tokens.needed:
@@ -145,7 +146,7 @@ class KafkaConsumer(Asking, Telling):
         """
         fresh = [at for at in offsets if at in self._assigned and at not in self._reading]
         starts = [resumed(at, offsets[at], self._committed.get(at)) for at in fresh]
-        assign(self._consumer, starts)
+        assign(self._consumer, starts, self.beat)
         for partition in fresh:
             self._reading.begin(partition, offsets[partition])
         self._consumer.resume([listed(at) for at in fresh])  # A pause outlives a rebalance.
