@@ -87,6 +87,7 @@ def assemble(settings: Settings, view: DaemonView, registry: CollectorRegistry) 
         consumer,
         Destination(settings.fingerprint, settings.delivery.settle),
         first_start(settings.start),
+        clocks.now_s,
         beat,
     )
     delivery = Delivery(delivery_rules(settings), random.random, now_s)

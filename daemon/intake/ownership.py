@@ -14,7 +14,6 @@ from daemon.core.model import Partition
 from daemon.core.relay import Relay
 from daemon.core.takeover import MADE_ANEW, Foreign, Parked, is_made_anew
 from daemon.core.tenure import Start
-from daemon.errors import KafkaUnavailable
 from daemon.intake.census import Census
 from daemon.intake.handover import Handover
 from daemon.intake.ports import Ports
@@ -22,8 +21,12 @@ from daemon.intake.starts import Found, Starts
 from daemon.kafka.records import Commit, PartitionFault, Survey
 from daemon.logs import FoldedLog, event, get_logger
 
-# A question to a broker that did not answer is asked again after this.
+# A question to a broker that did not answer is asked again after this; while partitions run,
+# which wait for each question as well, after so many times of what it took: at most so long, since
+# what begins only then is late by that (G10).
 _ASK_AGAIN_S = 2.0
+_TIMES_ASKED = 10
+_ASK_AGAIN_S_MAX = 20.0
 
 
 class Standing(msgspec.Struct):
@@ -181,14 +184,17 @@ class Ownership:
 
     def _begin(self, partitions: Sequence[Partition], survey: Survey) -> dict[Partition, int]:
         """Start what can be started and return where each of those is to be read from."""
-        try:
-            found = self._starts.find(partitions, survey, self._clock())
-        except KafkaUnavailable as error:
-            self._ask_at_s = self._clock() + _ASK_AGAIN_S
-            self.standing.unstarted.update(dict.fromkeys(partitions, str(error)))
-            self._folded.warning(event.KAFKA_ERROR, "begin", detail=str(error))
-            return {}
-        self._folded.forget(event.KAFKA_ERROR, "begin")
+        begun_s = self._clock()
+        asked = self._starts.find(partitions, survey, begun_s)
+        self.standing.unstarted.update(asked.unanswered)
+        if asked.in_vain:
+            now_s = self._clock()
+            others = bool(self._relay.tenures or asked.found)
+            self._ask_at_s = now_s + _pause_s(now_s - begun_s, others=others)
+            self._folded.warning(event.KAFKA_ERROR, "begin", detail=asked.in_vain)
+        else:
+            self._folded.forget(event.KAFKA_ERROR, "begin")
+        found = asked.found
         begun = {partition: self._begin_one(partition, how) for partition, how in found.items()}
         return {partition: offset for partition, offset in begun.items() if offset is not None}
 
@@ -224,6 +230,7 @@ class Ownership:
         self.standing.parked[partition] = why
 
     def _forget(self, partitions: Sequence[Partition]) -> None:
+        self._starts.forget(partitions)
         for partition in partitions:
             self.assigned.discard(partition)
             self.paused.discard(partition)
@@ -234,3 +241,9 @@ class Ownership:
 
     def _share(self) -> None:
         self._line.share(self.share())
+
+
+def _pause_s(asked_s: float, *, others: bool) -> float:
+    """Return how long to leave the brokers alone after having asked in vain, beside others."""
+    wanted_s = _TIMES_ASKED * asked_s if others else 0.0
+    return min(max(_ASK_AGAIN_S, wanted_s), _ASK_AGAIN_S_MAX)

@@ -2,14 +2,16 @@
 
 What topics there are, and their ids, comes with a survey; offsets and log ends are asked for.
 
-It upholds "Missing offsets: one rule" of the guarantees. Every question has a time limit, and no
-answer is `KafkaUnavailable`: the caller asks again later.
+It upholds "Missing offsets: one rule" of the guarantees. Every question has a time limit, and a
+turn of the intake has one for all of them: what has no answer yet is asked for again later, and
+keeps nothing else from beginning. A start without an answer is never a guess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -25,6 +27,11 @@ from daemon.kafka.records import Committed, Survey
 ASK_S_MIN = 0.4
 ASK_S_MAX = 5.0
 
+# No question is begun in a turn that has asked for so long, or once in vain for as long as a
+# question may take: with many partitions the rest is for the next turns.
+ROUND_S = 1.0
+
+_Answer = TypeVar("_Answer")
 Found: TypeAlias = Start | Foreign | Parked
 
 
@@ -50,39 +57,105 @@ class FirstStart(msgspec.Struct, frozen=True):
     timestamp_ms: int = 0
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What is known after one turn's questions: of each partition how to begin it, or why not yet.
+
+    `in_vain` is what went wrong with a question; empty where there was only no time for more.
+    """
+
+    found: Mapping[Partition, Found]
+    unanswered: Mapping[Partition, str]
+    in_vain: str = ""
+
+
+class Round:
+    """The questions of one turn: as many as it has time for."""
+
+    def __init__(self, clock: Callable[[], float], beat: Callable[[], None], ask_s: float) -> None:
+        self.in_vain = ""
+        self._clock = clock
+        self._beat = beat  # Told before each question: a slow broker is no dead daemon.
+        self._ask_s = ask_s
+        self._until_s = clock() + ROUND_S
+        self._waited_s = 0.0  # In vain.
+
+    @property
+    def over(self) -> bool:
+        """Tell whether there is no time for another question."""
+        return self._clock() >= self._until_s or self._waited_s > self._ask_s / 2
+
+    def ask(self, question: Callable[[float], _Answer]) -> _Answer:
+        """Return the answer. Raise KafkaUnavailable where there is none, or no time to ask."""
+        if self.over:
+            raise KafkaUnavailable(self.in_vain or "the brokers are still being asked")
+        self._beat()
+        begun_s = self._clock()
+        try:
+            return question(self._ask_s)
+        except KafkaUnavailable as error:
+            self.in_vain = str(error)
+            self._waited_s += self._clock() - begun_s
+            raise
+
+
 class Starts:
-    """Finds how to begin partitions; remembers which topics there were when the process began."""
+    """Finds how to begin partitions; remembers which topics there were when the process began.
+
+    `start` applies to all partitions of a topic that are ours when the group is found to have no
+    offset of it, also to one whose log can't be asked about until the others have committed
+    theirs: until it is given away.
+    """
 
     def __init__(
         self,
         consumer: Offsets,
         destination: Destination,
         first: FirstStart,
+        clock: Callable[[], float],
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        self._beat = beat  # Told between two questions: a slow broker is no dead daemon.
+        self._clock = clock
+        self._beat = beat
         self._consumer = consumer
         self._destination = destination
         self._first = first
         self._topics_before: frozenset[str] | None = None
         self._ask_s = ASK_S_MIN
+        self._round = Round(clock, beat, ASK_S_MIN)
+        self._starting: set[Partition] = set()  # `start` applies, and where that is is not known.
+        self._in_vain: Counter[Partition] = Counter()  # Questions about each log without an answer.
         self._known_ids: dict[str, str] = {}  # As this process first met each topic.
         self.backfill_ends: dict[Partition, int] = {}  # Where the log ended at a first start.
 
-    def find(
-        self, partitions: Sequence[Partition], survey: Survey, now_s: float
-    ) -> dict[Partition, Found]:
+    def find(self, partitions: Sequence[Partition], survey: Survey, now_s: float) -> Asked:
         """Return how to begin each, given a survey that was asked for after they were assigned.
 
-        Raise `KafkaUnavailable` when the broker does not answer.
+        Those that the broker does not tell enough of in a turn's time are to be asked for again.
         """
-        try:
-            found = self._find(partitions, survey, now_s)
-        except KafkaUnavailable:
-            self._ask_s = min(2 * self._ask_s, ASK_S_MAX)
-            raise
-        self._ask_s = ASK_S_MIN
-        return found
+        self._round = Round(self._clock, self._beat, self._ask_s)
+        unanswered: dict[Partition, str] = {}
+        committed = self._committed(partitions, unanswered)
+        self._decide_first(committed, survey, unanswered)
+        found: dict[Partition, Found] = {}
+        for partition in sorted(committed, key=self._in_vain.__getitem__):  # Those first that may
+            log = self._log(partition, survey)  # be answered: the time goes to all in turn.
+            at = committed[partition]
+            if at is not None:
+                found[partition] = self._take_over(partition, at, log, now_s)
+            elif partition not in unanswered:
+                position = self._position(partition, unanswered)
+                if position is not None:
+                    found[partition] = first_start(position, log, self._destination)
+        self.forget(list(found))
+        in_vain = self._round.in_vain if unanswered else ""
+        self._ask_s = min(2 * self._ask_s, ASK_S_MAX) if in_vain else ASK_S_MIN
+        return Asked(found, unanswered, in_vain)
+
+    def forget(self, partitions: Sequence[Partition]) -> None:
+        """They have begun, or are no longer ours: the next time all is asked anew."""
+        self._starting.difference_update(partitions)
+        for partition in partitions:
+            self._in_vain.pop(partition, None)
 
     def met(self, survey: Survey) -> None:
         """Remember which topics there were at first, and the ids they had when first met."""
@@ -90,24 +163,50 @@ class Starts:
             self._topics_before = frozenset(survey.partitions)
         self._known_ids = {**survey.ids, **self._known_ids}
 
-    def _find(
-        self, partitions: Sequence[Partition], survey: Survey, now_s: float
-    ) -> dict[Partition, Found]:
-        committed = self._consumer.committed(partitions, self._ask_s)
-        without = {p.topic for p in partitions if committed.get(p) is None}
-        counts = survey.partitions
-        begun = {topic for topic in without if self._has_begun(topic, counts.get(topic, 0))}
-        found: dict[Partition, Found] = {}
-        for partition in partitions:
-            topic = partition.topic
-            log = Log(survey.ids.get(topic, ""), self._known_ids.get(topic, ""))
-            at = committed.get(partition)
-            if at is None:
-                position = self._first_offset(partition, begun=topic in begun)
-                found[partition] = first_start(position, log, self._destination)
-            else:
-                found[partition] = self._take_over(partition, at, log, now_s)
-        return found
+    def _committed(
+        self, partitions: Sequence[Partition], unanswered: dict[Partition, str]
+    ) -> dict[Partition, Committed | None]:
+        """Ask for all at once; one that is in trouble fails that, so then topic by topic."""
+        try:
+            return self._ask_committed(partitions)
+        except KafkaUnavailable as error:
+            unanswered.update(dict.fromkeys(partitions, str(error)))
+        told: dict[Partition, Committed | None] = {}
+        topics = dict.fromkeys(partition.topic for partition in partitions)
+        for topic in topics if len(topics) > 1 else ():
+            of_topic = [partition for partition in partitions if partition.topic == topic]
+            try:
+                told |= self._ask_committed(of_topic)
+            except KafkaUnavailable as error:
+                unanswered.update(dict.fromkeys(of_topic, str(error)))
+        for partition in told:
+            del unanswered[partition]
+        return told
+
+    def _ask_committed(self, partitions: Sequence[Partition]) -> dict[Partition, Committed | None]:
+        return self._round.ask(lambda limit_s: self._consumer.committed(partitions, limit_s))
+
+    def _decide_first(
+        self,
+        committed: Mapping[Partition, Committed | None],
+        survey: Survey,
+        unanswered: dict[Partition, str],
+    ) -> None:
+        """Find out whether `start` applies to those without an offset."""
+        undecided: dict[str, list[Partition]] = {}
+        for partition, at in committed.items():
+            if at is None and partition not in self._starting:
+                undecided.setdefault(partition.topic, []).append(partition)
+        for topic, partitions in undecided.items():
+            try:
+                if not self._has_begun(topic, survey.partitions.get(topic, 0)):
+                    self._starting.update(partitions)
+            except KafkaUnavailable as error:
+                unanswered.update(dict.fromkeys(partitions, str(error)))
+
+    def _log(self, partition: Partition, survey: Survey) -> Log:
+        topic = partition.topic
+        return Log(survey.ids.get(topic, ""), self._known_ids.get(topic, ""))
 
     def _take_over(
         self, partition: Partition, committed: Committed, log: Log, now_s: float
@@ -125,17 +224,26 @@ class Starts:
         """
         if self._topics_before is not None and topic not in self._topics_before:
             return True
-        self._beat()
         every = [Partition(topic, number) for number in range(partitions)]
-        return any(self._consumer.committed(every, self._ask_s).values())
+        return any(self._ask_committed(every).values())
+
+    def _position(self, partition: Partition, unanswered: dict[Partition, str]) -> int | None:
+        """Return where to begin one without an offset; None where that is not answered."""
+        if not self._round.over:
+            self._in_vain[partition] += 1  # Forgotten where it was not.
+        try:
+            return self._first_offset(partition, begun=partition not in self._starting)
+        except KafkaUnavailable as error:
+            unanswered[partition] = str(error)
+            return None
 
     def _first_offset(self, partition: Partition, *, begun: bool) -> int:
-        self._beat()
-        low, high = self._consumer.log_range(partition, self._ask_s)
+        ask = self._round.ask
+        low, high = ask(lambda limit_s: self._consumer.log_range(partition, limit_s))
         self.backfill_ends[partition] = high
         if begun or self._first.at == "earliest":
             return low
         if self._first.at == "latest":
             return high
-        self._beat()
-        return self._consumer.offset_at(partition, self._first.timestamp_ms, self._ask_s)
+        at_ms = self._first.timestamp_ms
+        return ask(lambda limit_s: self._consumer.offset_at(partition, at_ms, limit_s))

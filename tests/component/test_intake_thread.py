@@ -172,10 +172,14 @@ def test_a_broker_that_answers_slowly_is_not_taken_for_a_dead_daemon() -> None:
         log_range=answer((5, 9)),
     )
     starts = Starts(
-        cast("Any", consumer), Destination("f", 1.0), FirstStart(), lambda: beats.append(1)
+        cast("Any", consumer),
+        Destination("f", 1.0),
+        FirstStart(),
+        lambda: 0.0,
+        lambda: beats.append(1),
     )
 
-    found = starts.find([at], Survey(0.0, {}, {"t": 3}), 0.0)
+    found = starts.find([at], Survey(0.0, {}, {"t": 3}), 0.0).found
 
     assert cast("Start", found[at]).position == 5
     assert len(set(asked)) == len(asked) == 3  # It beats between any two questions.

@@ -15,9 +15,9 @@ from daemon.core.relay import Relay
 from daemon.core.relay_rules import RelayRules
 from daemon.core.takeover import MADE_ANEW, Foreign, Parked
 from daemon.core.tenure import Start
-from daemon.errors import KafkaUnavailable
 from daemon.intake.ownership import Ownership
 from daemon.intake.ports import Ports
+from daemon.intake.starts import Asked
 from daemon.kafka.records import Commit, PartitionFault, Survey
 from daemon.metrics import CohortLabels, Metrics
 
@@ -57,6 +57,9 @@ class Scene:
         self.asked = 0
         self.answers: dict[Partition, Any] = {}
         self.answering = True
+        self.asking_s = 0.0
+        self.slow: set[Partition] = set()  # Those there was no time to ask about.
+        self.forgotten: list[Partition] = []
         self.shares: list[float] = []
         self.dropped: list[Partition] = []
         self.now_s = 0.0
@@ -71,7 +74,7 @@ class Scene:
             metrics,
             surveys=self.surveys,
         )
-        starts = SimpleNamespace(find=self.find, met=lambda _: None)
+        starts = SimpleNamespace(find=self.find, met=lambda _: None, forget=self.forgotten.extend)
         self.steps: list[str] = []
         handover = SimpleNamespace(
             renew_lease=lambda _: self.steps.append("renew the lease"),
@@ -93,13 +96,18 @@ class Scene:
         self.surveys.latest = Survey(self.now_s, ids, dict.fromkeys(ids, partitions))
         self.ownership.turn(self.now_s)
 
-    def find(
-        self, partitions: list[Partition], survey: Survey, now_s: float
-    ) -> dict[Partition, Any]:
+    def find(self, partitions: list[Partition], survey: Survey, now_s: float) -> Asked:
         self.asked += 1
+        self.now_s += self.asking_s
         if not self.answering:
-            raise KafkaUnavailable("nobody answers")
-        return {partition: self.answers.get(partition, Start(7)) for partition in partitions}
+            return Asked({}, dict.fromkeys(partitions, "nobody answers"), "nobody answers")
+        found: dict[Partition, Any] = {
+            partition: self.answers.get(partition, Start(7))
+            for partition in partitions
+            if self.answers.get(partition) != "no leader" and partition not in self.slow
+        }
+        untold = {p: "no leader" for p in partitions if p not in found}
+        return Asked(found, untold, "no leader" if untold.keys() - self.slow else "")
 
 
 def test_inside_the_callback_nothing_is_asked() -> None:
@@ -145,6 +153,77 @@ def test_without_an_answer_it_asks_again_later() -> None:
     scene.answering = True
     scene.ownership.turn(5.0)
     assert scene.consumer.begun == {P: 7}
+
+
+def test_those_that_can_be_answered_begin_and_the_rest_is_asked_for_later() -> None:
+    scene = Scene()
+    scene.answers = {P: "no leader"}
+    scene.ownership.on_assign([P, Q])
+
+    scene.ownership.turn(0.0)
+    assert scene.consumer.begun == {Q: 7}
+    assert scene.ownership.standing.unstarted == {P: "no leader"}
+
+    scene.answers.clear()
+    scene.now_s = 2.0
+    scene.ownership.turn(2.0)
+    assert scene.consumer.begun == {P: 7, Q: 7}
+    assert not scene.ownership.standing.stopped()
+
+
+@pytest.mark.parametrize(
+    ("asking_s", "again_s"), [(0.0, 2.0), (0.4, 4.0), (1.6, 16.0), (5.0, 20.0)]
+)
+def test_asking_in_vain_costs_those_that_run_little_of_their_time(
+    asking_s: float, again_s: float
+) -> None:
+    scene = Scene()
+    scene.ownership.on_assign([Q])
+    scene.ownership.turn(0.0)
+    scene.answers, scene.asking_s = {P: "no leader"}, asking_s
+    scene.ownership.on_assign([P])
+    scene.survey({"input": "id"})
+    asked, ended_s = scene.asked, scene.now_s
+
+    scene.ownership.turn(ended_s + again_s - 0.1)
+    assert scene.asked == asked
+    scene.ownership.turn(ended_s + again_s)
+    assert scene.asked == asked + 1
+
+
+def test_who_has_nothing_to_slow_down_asks_again_soon() -> None:
+    scene = Scene()
+    scene.answering, scene.asking_s = False, 5.0
+    scene.ownership.on_assign([P])
+    scene.ownership.turn(0.0)
+
+    scene.ownership.turn(scene.now_s + 2.0)
+
+    assert scene.asked == 2
+
+
+def test_those_there_was_no_time_for_are_asked_about_in_the_next_turn() -> None:
+    scene = Scene()
+    scene.slow = {Q}
+    scene.ownership.on_assign([P, Q])
+    scene.ownership.turn(0.0)
+
+    scene.slow.clear()
+    scene.ownership.turn(0.1)
+
+    assert scene.consumer.begun == {P: 7, Q: 7}
+
+
+def test_what_was_found_out_of_a_partition_is_forgotten_with_it() -> None:
+    scene = Scene()
+    scene.answers = {P: "no leader"}
+    scene.ownership.on_assign([P, Q])
+    scene.ownership.turn(0.0)
+
+    scene.ownership.on_revoke([P])
+    scene.ownership.on_lost([Q])
+
+    assert scene.forgotten == [P, Q]
 
 
 def test_partitions_that_go_before_they_were_begun_are_forgotten() -> None:

@@ -159,7 +159,8 @@ def build(around: Surroundings, owner: Owner) -> Parts:
     maker = Maker(world, around.log, roster)
     letters = Letters(Outbox(around.mailbox, owner, maker), maker, relay, metrics)
     first = FirstStart(world.plan.start)
-    starts = Starts(client, Destination(scenario.FINGERPRINT, scenario.SETTLE_S), first)
+    destination = Destination(scenario.FINGERPRINT, scenario.SETTLE_S)
+    starts = Starts(client, destination, first, lambda: world.now)
     limits = world.plan.limits
     tick_s = tick_of([limits.window_age_s])
     rules = IntakeRules(limits.poll_max, tick_s, scenario.REQUEST_S)

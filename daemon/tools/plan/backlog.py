@@ -71,7 +71,7 @@ def find_backlog(cluster: Cluster, settings: Settings) -> Backlog:
     ranges = cluster.ranges(partitions)
     asked = _Asked(cluster, ranges)
     destination = Destination(settings.fingerprint, settings.delivery.settle)
-    starts = Starts(asked, destination, first_start(settings.start))
+    starts = Starts(asked, destination, first_start(settings.start), time.monotonic)
     survey = Survey(0.0, topic_ids(cluster, sorted(counts)), counts)
     for partition, found in _ask(starts, partitions, survey).items():
         low, high = ranges[partition]
@@ -94,9 +94,13 @@ def find_backlog(cluster: Cluster, settings: Settings) -> Backlog:
 def _ask(starts: Starts, partitions: Sequence[Partition], survey: Survey) -> dict[Partition, Found]:
     """Ask again, each time more patiently, as the daemon does; a while longer than one answer."""
     end_s = time.monotonic() + _ASK_S_MAX
+    found: dict[Partition, Found] = {}
+    left = partitions
     while True:
-        try:
-            return starts.find(partitions, survey, 0.0)
-        except KafkaUnavailable:
-            if time.monotonic() > end_s:
-                raise
+        asked = starts.find(left, survey, 0.0)
+        found |= asked.found
+        left = [partition for partition in left if partition not in found]
+        if not left:
+            return {partition: found[partition] for partition in partitions}
+        if asked.in_vain and time.monotonic() > end_s:
+            raise KafkaUnavailable(asked.in_vain)
