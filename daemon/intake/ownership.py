@@ -102,9 +102,9 @@ class Ownership:
         """Finish and commit what touches these; they are ours until this returns."""
         self._metrics.rebalanced("revoked", len(partitions))
         self._log.info(event.PARTITIONS_REVOKED, partitions=[str(p) for p in partitions])
-        deadline_s = self._clock() + self._revoke_s
         self._handover.renew_lease(partitions)
-        self._handover.revoke(partitions, deadline_s)
+        # From here: a slow coordinator has taken its time, and a request may have begun just now.
+        self._handover.revoke(partitions, self._clock() + self._revoke_s)
         self._forget(partitions)
 
     def on_lost(self, partitions: Sequence[Partition]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -63,6 +64,8 @@ class Scene:
         self.shares: list[float] = []
         self.dropped: list[Partition] = []
         self.now_s = 0.0
+        self.renewing_s = 0.0
+        self.deadline_s = math.nan
         self.surveys = FakeSurveys()
         self.relay = Relay(RelayRules(), Lease(10.0))
         line = SimpleNamespace(share=self.shares.append)
@@ -77,14 +80,22 @@ class Scene:
         starts = SimpleNamespace(find=self.find, met=lambda _: None, forget=self.forgotten.extend)
         self.steps: list[str] = []
         handover = SimpleNamespace(
-            renew_lease=lambda _: self.steps.append("renew the lease"),
-            revoke=lambda *_: self.steps.append("revoke"),
+            renew_lease=self.renew,
+            revoke=self.revoke,
             lose=lambda _: self.steps.append("lose"),
             drop=self.drop,
         )
         self.ownership = Ownership(
             ports, self.relay, cast("Any", starts), cast("Any", handover), 1.0
         )
+
+    def renew(self, _: list[Partition]) -> None:
+        self.steps.append("renew the lease")
+        self.now_s += self.renewing_s
+
+    def revoke(self, _: list[Partition], deadline_s: float) -> None:
+        self.steps.append("revoke")
+        self.deadline_s = deadline_s
 
     def drop(self, partitions: list[Partition]) -> None:
         self.dropped += partitions
@@ -247,6 +258,16 @@ def test_what_is_revoked_is_finished_on_a_lease_and_for_what_is_lost_none_is_ask
     scene.ownership.on_assign([P])
     scene.ownership.on_lost([P])
     assert scene.steps[2:] == ["lose"]
+
+
+def test_a_slow_renewal_takes_nothing_of_the_time_for_what_is_on_the_wire() -> None:
+    scene = Scene()
+    scene.ownership.on_assign([P])
+    scene.now_s, scene.renewing_s = 5.0, 30.0
+
+    scene.ownership.on_revoke([P])
+
+    assert scene.deadline_s == 5.0 + 30.0 + 1.0
 
 
 def test_who_has_lost_its_partitions_is_no_member_until_the_group_says_so() -> None:
