@@ -13,6 +13,7 @@ from daemon.core.pressure import Load, Pressure
 from daemon.core.queue import WindowQueue
 from daemon.core.relay import Relay
 from daemon.core.tenure import Tenure
+from daemon.core.turn import Turn
 from daemon.core.window import OpenLane, Window
 from daemon.intake.backlog import Backlog
 from tests.simulation.consumer import Consumer
@@ -27,8 +28,10 @@ def _first_change_wins(window: Window, lane: OpenLane, changes: Changes) -> int:
     return len(lane.changes) - before
 
 
-def _two_flushes(relay: Relay, cohort: str, lanes: tuple[Lane, ...], changes: Changes) -> Flush:
-    flush = _LAUNCH(relay, cohort, lanes, changes)
+def _two_flushes(
+    relay: Relay, cohort: str, lanes: tuple[Lane, ...], changes: Changes, turn: Turn
+) -> Flush:
+    flush = _LAUNCH(relay, cohort, lanes, changes, turn)
     relay._flight_of = _Forgetful()
     return flush
 
@@ -45,11 +48,11 @@ class _Forgetful(dict[str, int]):
 
 
 def _release_at_launch(
-    relay: Relay, cohort: str, lanes: tuple[Lane, ...], changes: Changes
+    relay: Relay, cohort: str, lanes: tuple[Lane, ...], changes: Changes, turn: Turn
 ) -> Flush:
     for lane in lanes:
         relay._tenures[lane.partition].ledger.release(lane.ticket)
-    return _LAUNCH(relay, cohort, lanes, changes)
+    return _LAUNCH(relay, cohort, lanes, changes, turn)
 
 
 def _not_put_back(

@@ -122,7 +122,7 @@ class Scene:
 
     def read(self, count: int, value: bytes) -> None:
         """Let so many records come in, each of which becomes a letter."""
-        records = [SimpleNamespace(value=lambda: value)] * count
+        records = [SimpleNamespace(value=lambda: value, timestamp=lambda: (0, -1))] * count
         self.reader.incoming = [Run(P, cast("Any", records), self.next, self.next + count)]
         self.next += count
         self.intake.turn()
