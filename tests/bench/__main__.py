@@ -12,6 +12,7 @@
     python -m tests.bench --many [--rate N] [--seconds N]
     python -m tests.bench --beside [--rate N] [--seconds N] [--events N]
     python -m tests.bench --packing
+    python -m tests.bench --turns
     python -m tests.bench --memory [--members N]
     python -m tests.bench --scaling [--events N] [--rounds N]
 
@@ -45,6 +46,7 @@ from tests.bench import (
     scaling,
     slow_braze,
     soak,
+    turns,
 )
 from tests.bench.avro_events import SCHEMA_ID, schema
 from tests.bench.daemon_run import QUOTA, Setup, drain, start_cost
@@ -73,6 +75,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="with --profile: no replay barrier")
     parser.add_argument("--latency", action="store_true", help="pace events and time each of them")
     parser.add_argument("--plan", action="store_true", help="hold `cohortd plan` against `run`")
+    parser.add_argument("--turns", action="store_true", help="other parts for large cohorts")
     parser.add_argument("--packing", action="store_true", help="how requests are spent: simulated")
     parser.add_argument("--memory", action="store_true", help="bytes that a pending member takes")
     parser.add_argument("--scaling", action="store_true", help="1, 2 and 4 processes, one log")
@@ -96,6 +99,8 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> int:
     chosen = _arguments()
+    if chosen.turns:
+        return turns.run(chosen.seed)
     if chosen.packing:
         return packing.run(chosen.seed)
     with tempfile.TemporaryDirectory(prefix="cohortd-bench-") as name:
