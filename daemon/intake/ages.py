@@ -11,8 +11,9 @@ from collections import deque
 from daemon.core.model import Partition
 from daemon.kafka.records import Run
 
-# A partition is marked at most once in this time, and where commits stay away for long, seldomer:
-# with more marks than this every second one goes, and the next ones come half as often.
+# Runs mark a partition at most once in this time, and so do ends of its log. Where commits stay
+# away for long it is seldomer: with more marks than this every second one goes, and the next ones
+# come half as often.
 EVERY_S = 1.0
 MARKS_MAX = 128
 
@@ -33,17 +34,19 @@ class Ages:
         log = self._logs.get(run.partition)
         if log is None:
             log = self._logs[run.partition] = _Log()
-        if now_s < log.next_s:
+        if now_s < log.next_run_s:
             return
         kind, timestamp_ms = run.records[0].timestamp()
         if kind:
-            log.mark(run.first_offset, timestamp_ms / 1000, now_s)
+            log.mark(run.first_offset, timestamp_ms / 1000)
+            log.next_run_s = now_s + log.every_s
 
     def reached_end(self, partition: Partition, position: int, unix_s: float, now_s: float) -> None:
         """At this Unix time the log had nothing from this offset on."""
         log = self._logs.setdefault(partition, _Log())
-        if now_s >= log.next_s or position == log.marks[-1][0]:
-            log.mark(position, unix_s, now_s)
+        if now_s >= log.next_end_s or position == log.marks[-1][0]:
+            log.mark(position, unix_s)
+            log.next_end_s = now_s + log.every_s
 
     def written_s(self, partition: Partition, committed: int) -> float | None:
         """Return a time before which nothing was written that is not committed, if one is known."""
@@ -56,14 +59,16 @@ class Ages:
 
 
 class _Log:
-    """The marks of one partition; there is one wherever the next is not due yet."""
+    """The marks of one partition; there is one wherever the next one is not due yet."""
 
     def __init__(self) -> None:
         self.marks: deque[tuple[int, float]] = deque()
-        self.next_s = -math.inf
-        self._every_s = EVERY_S
+        self.every_s = EVERY_S
+        # A record may bear an older time than that at which it came behind the end, so the mark of
+        # an end delays no run's.
+        self.next_run_s = self.next_end_s = -math.inf
 
-    def mark(self, offset: int, unix_s: float, now_s: float) -> None:
+    def mark(self, offset: int, unix_s: float) -> None:
         marks = self.marks
         if marks and offset < marks[-1][0]:
             return  # It is read again, and what is known of it holds.
@@ -72,8 +77,7 @@ class _Log:
         marks.append((offset, unix_s))
         if len(marks) > MARKS_MAX:
             self.marks = deque(list(marks)[::2])
-            self._every_s *= 2
-        self.next_s = now_s + self._every_s
+            self.every_s *= 2
 
     def written_s(self, committed: int) -> float | None:
         marks = self.marks
@@ -81,6 +85,7 @@ class _Log:
             return None
         while len(marks) > 1 and marks[1][0] <= committed:
             marks.popleft()
-        if len(marks) == 1 and self._every_s > EVERY_S:
-            self._every_s, self.next_s = EVERY_S, -math.inf
+        if len(marks) == 1 and self.every_s > EVERY_S:
+            self.every_s = EVERY_S
+            self.next_run_s = self.next_end_s = -math.inf
         return marks[0][1]

@@ -66,6 +66,18 @@ def test_what_comes_behind_an_end_of_the_log_is_younger_than_that() -> None:
     assert ages.written_s(P, 1) == 5_002.5
 
 
+def test_a_record_that_comes_just_behind_the_end_has_its_own_time_however_old() -> None:
+    """A producer may give it the time of an event of last week, and Kafka goes by that."""
+    ages = Ages()
+    ages.reached_end(P, 5, 5_000.0, 10.0)
+
+    ages.read(_run(5, 1_000.0), 10.1)
+    ages.reached_end(P, 6, 5_001.0, 11.0)
+
+    assert ages.written_s(P, 5) == 1_000.0
+    assert ages.written_s(P, 6) == 5_001.0
+
+
 def test_what_is_read_again_changes_nothing() -> None:
     ages = Ages()
     ages.read(_run(0, 1_000.0), 0.0)
