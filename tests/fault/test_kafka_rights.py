@@ -17,6 +17,7 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
+from tests.support.processes import wait_until
 from tests.support.stage import add
 from tests.support.topics import TIMEOUT_S, unique
 
@@ -49,6 +50,28 @@ def test_three_rights_are_enough_to_run(door: Door) -> None:
     # newer protocol, which stands in the configuration, and how long a topic keeps records.
     asked = {f"Group:{door.stage.group}", f"Topic:{door.stage.topic}"}
     assert door.broker.denied(door.user) <= {f"DESCRIBE_CONFIGS on {each}" for each in asked}
+
+
+def test_without_the_right_to_read_settings_all_is_told_but_how_long_records_last(
+    door: Door,
+) -> None:
+    daemon = door.open()
+    door.stage.produce(add("vip", "u1"))
+    door.stage.wait_members(vip={"u1"})
+
+    wait_until(
+        "the settings are refused",
+        lambda: f"DESCRIBE_CONFIGS on Topic:{door.stage.topic}" in door.broker.denied(door.user),
+    )
+    wait_until(
+        "it is told where the log begins",
+        lambda: "cohortd_log_start_offset{" in daemon.get("/metrics")[1],
+    )
+
+    assert "cohortd_retention_headroom_seconds{" not in daemon.get("/metrics")[1]
+    assert daemon.log_lines("kafka_error") == []
+    daemon.wait_until_ready()
+    assert daemon.terminate() == 0
 
 
 def _produce(door: Door, topic: str) -> None:
