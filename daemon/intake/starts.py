@@ -23,13 +23,17 @@ from daemon.errors import KafkaUnavailable
 from daemon.kafka.records import Committed, Survey
 
 # How long one question to the broker may take. The first time it is short, since a turn waits
-# for it; each time it was in vain it is doubled, since the broker may only be slow.
+# for it; each time it was in vain it is doubled, since the broker may only be slow. What only a
+# partition's leader can tell has a patience of its own: one that is silent makes no other question
+# longer. (Where there is none, and the metadata say so, librdkafka answers at once, measured.)
 ASK_S_MIN = 0.4
 ASK_S_MAX = 5.0
+_DOUBLED_MAX = 4
 
-# No question is begun in a turn that has asked for so long, or once in vain for as long as a
-# question may take: with many partitions the rest is for the next turns.
+# No question is begun in a turn that has asked for so long, or waited in vain for so long: the rest
+# is for the next turns.
 ROUND_S = 1.0
+_IN_VAIN_S = 0.3
 
 _Answer = TypeVar("_Answer")
 Found: TypeAlias = Start | Foreign | Parked
@@ -71,27 +75,26 @@ class Asked(msgspec.Struct, frozen=True):
 class Round:
     """The questions of one turn: as many as it has time for."""
 
-    def __init__(self, clock: Callable[[], float], beat: Callable[[], None], ask_s: float) -> None:
+    def __init__(self, clock: Callable[[], float], beat: Callable[[], None]) -> None:
         self.in_vain = ""
         self._clock = clock
         self._beat = beat  # Told before each question: a slow broker is no dead daemon.
-        self._ask_s = ask_s
         self._until_s = clock() + ROUND_S
         self._waited_s = 0.0  # In vain.
 
     @property
     def over(self) -> bool:
         """Tell whether there is no time for another question."""
-        return self._clock() >= self._until_s or self._waited_s > self._ask_s / 2
+        return self._clock() >= self._until_s or self._waited_s >= _IN_VAIN_S
 
-    def ask(self, question: Callable[[float], _Answer]) -> _Answer:
+    def ask(self, question: Callable[[], _Answer]) -> _Answer:
         """Return the answer. Raise KafkaUnavailable where there is none, or no time to ask."""
         if self.over:
             raise KafkaUnavailable(self.in_vain or "the brokers are still being asked")
         self._beat()
         begun_s = self._clock()
         try:
-            return question(self._ask_s)
+            return question()
         except KafkaUnavailable as error:
             self.in_vain = str(error)
             self._waited_s += self._clock() - begun_s
@@ -120,8 +123,8 @@ class Starts:
         self._destination = destination
         self._first = first
         self._topics_before: frozenset[str] | None = None
-        self._ask_s = ASK_S_MIN
-        self._round = Round(clock, beat, ASK_S_MIN)
+        self._ask_s = ASK_S_MIN  # What the group has committed.
+        self._round = Round(clock, beat)
         self._starting: set[Partition] = set()  # `start` applies, and where that is is not known.
         self._in_vain: Counter[Partition] = Counter()  # Questions about each log without an answer.
         self._known_ids: dict[str, str] = {}  # As this process first met each topic.
@@ -132,10 +135,11 @@ class Starts:
 
         Those that the broker does not tell enough of in a turn's time are to be asked for again.
         """
-        self._round = Round(self._clock, self._beat, self._ask_s)
+        self._round = Round(self._clock, self._beat)
         unanswered: dict[Partition, str] = {}
         committed = self._committed(partitions, unanswered)
         self._decide_first(committed, survey, unanswered)
+        self._ask_s = min(2 * self._ask_s, ASK_S_MAX) if self._round.in_vain else ASK_S_MIN
         found: dict[Partition, Found] = {}
         for partition in sorted(committed, key=self._in_vain.__getitem__):  # Those first that may
             log = self._log(partition, survey)  # be answered: the time goes to all in turn.
@@ -147,9 +151,7 @@ class Starts:
                 if position is not None:
                     found[partition] = first_start(position, log, self._destination)
         self.forget(list(found))
-        in_vain = self._round.in_vain if unanswered else ""
-        self._ask_s = min(2 * self._ask_s, ASK_S_MAX) if in_vain else ASK_S_MIN
-        return Asked(found, unanswered, in_vain)
+        return Asked(found, unanswered, self._round.in_vain if unanswered else "")
 
     def forget(self, partitions: Sequence[Partition]) -> None:
         """They have begun, or are no longer ours: the next time all is asked anew."""
@@ -184,7 +186,7 @@ class Starts:
         return told
 
     def _ask_committed(self, partitions: Sequence[Partition]) -> dict[Partition, Committed | None]:
-        return self._round.ask(lambda limit_s: self._consumer.committed(partitions, limit_s))
+        return self._round.ask(lambda: self._consumer.committed(partitions, self._ask_s))
 
     def _decide_first(
         self,
@@ -229,21 +231,22 @@ class Starts:
 
     def _position(self, partition: Partition, unanswered: dict[Partition, str]) -> int | None:
         """Return where to begin one without an offset; None where that is not answered."""
-        if not self._round.over:
-            self._in_vain[partition] += 1  # Forgotten where it was not.
+        asked = not self._round.over
         try:
             return self._first_offset(partition, begun=partition not in self._starting)
         except KafkaUnavailable as error:
             unanswered[partition] = str(error)
+            self._in_vain[partition] += asked
             return None
 
     def _first_offset(self, partition: Partition, *, begun: bool) -> int:
-        ask = self._round.ask
-        low, high = ask(lambda limit_s: self._consumer.log_range(partition, limit_s))
+        ask, consumer, first = self._round.ask, self._consumer, self._first
+        doubled = min(self._in_vain[partition], _DOUBLED_MAX)
+        limit_s = min(ASK_S_MIN * 2**doubled, ASK_S_MAX)
+        low, high = ask(lambda: consumer.log_range(partition, limit_s))
         self.backfill_ends[partition] = high
-        if begun or self._first.at == "earliest":
+        if begun or first.at == "earliest":
             return low
-        if self._first.at == "latest":
+        if first.at == "latest":
             return high
-        at_ms = self._first.timestamp_ms
-        return ask(lambda limit_s: self._consumer.offset_at(partition, at_ms, limit_s))
+        return ask(lambda: consumer.offset_at(partition, first.timestamp_ms, limit_s))
