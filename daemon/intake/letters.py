@@ -50,6 +50,10 @@ class OutboxPort(Protocol):
     def poll(self) -> list[int]:
         """Return the tickets acknowledged since the last call."""
 
+    @property
+    def failed(self) -> int:
+        """How often Kafka did not take a letter."""
+
     def flush(self, timeout_s: float) -> bool:
         """Wait for all acknowledgements, at most this long; tell whether all came."""
 
@@ -108,6 +112,7 @@ class Letters:
         self._waiting_of_flush: dict[int, int] = {}
         self._stuck: dict[int, Outcome] = {}
         self.acknowledged: Counter[str] = Counter()  # By reason, of the closed list.
+        self._failed = 0  # Of the outbox's failures, those that are counted.
 
     @property
     def possible(self) -> bool:
@@ -173,6 +178,9 @@ class Letters:
         for reason, count in done.items():
             self.acknowledged[str(reason)] += count
             self._metrics.dead_lettered(reason, count)
+        if self._outbox.failed > self._failed:
+            self._metrics.dead_letters_failed.inc(self._outbox.failed - self._failed)
+            self._failed = self._outbox.failed
         if self._outbox.trouble:
             self._log.warning(event.DEAD_LETTER_FAILED, detail=self._outbox.trouble)
         else:

@@ -77,6 +77,7 @@ class Outbox:
         self._no_room: list[int] = []  # These wait until the producer has room for them.
         self._acknowledged: list[int] = []
         self._listen_at_s = 0.0
+        self.failed = 0  # How often Kafka did not take a letter.
 
     def send(self, letter: Letter) -> int:
         """Take a letter and return its ticket."""
@@ -189,6 +190,7 @@ class Outbox:
         return True
 
     def _heard(self, ticket: int, error: KafkaError | None) -> None:
+        self.failed += error is not None
         if error is None:
             self.trouble = None
             self.held_bytes -= bytes_of(self._kept.pop(ticket))

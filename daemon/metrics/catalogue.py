@@ -62,7 +62,9 @@ _EVENTS: Final = (
     _counter("changes_superseded_total", "Changes replaced by a newer one before they were sent."),
     _counter("changes_delivered_total", "Membership changes Braze accepted.", "cohort", "op"),
     _counter("dead_letters_total", "Dead letters written and acknowledged.", "reason"),
-    _counter("dead_letters_failed_total", "Dead letters Kafka did not take; tried again."),
+    _counter(
+        "dead_letters_failed_total", "Times Kafka did not take a dead letter; each is tried again."
+    ),
     _counter(
         "replayed_events_total",
         "Records read below a barrier: again after a hand-over, or what the log held at a first"

@@ -32,6 +32,7 @@ class FakeOutbox:
         self.trouble: str | None = None
         self.held_bytes = 0
         self.ready: list[int] = []
+        self.failed = 0
 
     def send(self, letter: Letter) -> int:
         ticket = len(self.letters) + 1
@@ -49,12 +50,15 @@ class FakeOutbox:
         self.letters.clear()
 
 
-def made(outbox: FakeOutbox | None) -> tuple[Letters, Relay]:
+def made(
+    outbox: FakeOutbox | None, registry: CollectorRegistry | None = None
+) -> tuple[Letters, Relay]:
     relay = Relay(RelayRules(), Lease(100.0))
     relay.assign({P: Start(10)})
     for intent in (relay.intents([P], 0.0),):
         relay.acknowledge(intent, 0.0)
-    metrics = Metrics(CollectorRegistry(), CohortLabels((), 3), partition_labels=True)
+    registry = registry or CollectorRegistry()
+    metrics = Metrics(registry, CohortLabels((), 3), partition_labels=True)
     return Letters(outbox, DeadLetters(), relay, metrics), relay
 
 
@@ -196,3 +200,16 @@ def test_the_ratio_is_taken_over_the_last_thousand_records() -> None:
     assert not ratio.exceeded(BIG_ENOUGH, 0)
     assert not ratio.exceeded(100, 100)
     assert ratio.exceeded(BIG_ENOUGH, BIG_ENOUGH - 1)
+
+
+def test_each_time_a_letter_is_not_taken_is_counted_once() -> None:
+    outbox, registry = FakeOutbox(), CollectorRegistry()
+    letters, _ = made(outbox, registry)
+    counted = []
+
+    for failed in (0, 3, 3, 5):
+        outbox.failed = failed
+        letters.turn(0.0)
+        counted.append(registry.get_sample_value("cohortd_dead_letters_failed_total"))
+
+    assert counted == [0.0, 3.0, 3.0, 5.0]

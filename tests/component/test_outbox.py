@@ -111,6 +111,17 @@ def test_a_letter_that_is_refused_is_kept_and_written_later(box: Box, mock: Mock
     assert box.outbox.trouble is None
 
 
+def test_it_counts_how_often_a_letter_is_not_taken(box: Box, mock: MockCluster) -> None:
+    [taken] = box.send(b"a")
+    box.poll_until_acknowledged([taken])
+    assert box.outbox.failed == 0
+
+    mock.fail_next(Api.PRODUCE, [TOPIC_AUTHORIZATION_FAILED] * 2)
+    box.poll_until_acknowledged(box.send(b"b"))
+
+    assert box.outbox.failed == 2
+
+
 def test_letters_survive_a_broker_that_is_away(box: Box, mock: MockCluster) -> None:
     mock.set_down()
     tickets = box.send(*(b"%d" % number for number in range(50)))

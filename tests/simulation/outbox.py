@@ -83,6 +83,8 @@ class Maker:
 class Outbox:
     """A producer: takes letters, and has them acknowledged some time later."""
 
+    failed = 0  # Here a letter is written late, or with its process not at all.
+
     def __init__(self, mailbox: Mailbox, owner: Owner, maker: Maker) -> None:
         self._mailbox = mailbox
         self._world = mailbox.world
