@@ -71,6 +71,7 @@ class Desk:
         self.trouble: str | None = None
         self.kept: dict[int, Letter] = {}
         self.sent = 0
+        self.failed = 0
         self.ready: list[int] = []
 
     @property
