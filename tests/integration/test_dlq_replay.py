@@ -224,8 +224,13 @@ def test_show_tells_a_letter_without_whom_it_is_about(real_stage: Stage) -> None
     told = dlq(stage, "show", "0:0", changes=rows(stage, "in", "entered"))
     file = stage.folder / "value"
     dlq(stage, "show", "0:0", "--raw", str(file), changes=rows(stage, "in"))
+    nowhere = dlq(stage, "show", "0:0", "--raw", str(file / "none"), changes=rows(stage, "in"))
 
     assert "unknown_op" in told.out
     assert '"user": "text of 11"' in told.out
     assert "now      adds a member (a)" in told.out
     assert json.loads(file.read_bytes()) == secret
+    assert nowhere.code == 1
+    [line] = nowhere.errors.splitlines()
+    assert line.startswith("cohortd: --raw ")
+    assert "can't be written: Not a directory" in line
