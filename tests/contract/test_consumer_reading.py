@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka import KafkaError
 
 from daemon.core.model import Partition
 from daemon.kafka.records import Commit, PartitionFault
+from tests.support.mock_cluster import Api
 from tests.support.topics import delete_records, produce_transaction, unique
 
 if TYPE_CHECKING:
@@ -159,6 +161,26 @@ def test_a_commit_of_an_epoch_the_log_does_not_know_is_a_fault_although_its_offs
     assert [(fault.partition, fault.code) for fault in second.faults] == [
         (at, "_AUTO_OFFSET_RESET")
     ]
+
+
+def test_a_fetch_that_a_broker_fails_is_made_again_and_is_no_fault(cluster: Cluster) -> None:
+    if cluster.mock is None:
+        pytest.skip("a real broker fails no fetch to order")
+    topic = cluster.topic(2)
+    cluster.produce(topic, MANY[:20])
+    member = cluster.member(topic)
+    member.join(2)
+    member.read_to_end()
+
+    cluster.mock.fail_next(Api.FETCH, [KafkaError.UNKNOWN] * 3)
+    member.poll_until("it is told", lambda: any(each.repeats for each in member.events))
+    cluster.produce(topic, MANY[20:40])
+    member.read_to_end()
+
+    assert member.offsets[Partition(topic, 0)] == list(range(40))
+    assert member.faults == []
+    assert {each.code for each in member.events} == {"UNKNOWN"}
+    assert member.consumer.failing_topics() == set()
 
 
 def test_a_partition_at_fault_goes_on_after_a_seek(cluster: Cluster) -> None:

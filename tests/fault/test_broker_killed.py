@@ -118,3 +118,36 @@ def test_row_28_a_partition_whose_leader_is_away_at_the_start_goes_on_when_it_is
         stage.wait_members(vip={"u1", "u2"}, flows={"u1"}, timeout_s=BACK_S)
         assert second.terminate() == 0
         assert stage.committed_offset() == 2
+
+
+def test_row_28_a_first_start_begins_what_has_a_leader_and_the_rest_as_it_comes_back(
+    kafka_three: KafkaCluster, tmp_path: Path
+) -> None:
+    """Its offset is where `start` says, although the others have committed theirs by then."""
+    bootstrap, alone = kafka_three.bootstrap, 2
+
+    def create(topic: str, partitions: int) -> str:
+        nodes = [[alone], [alone], [alone], [1]]
+        return topics.create_topic_on(bootstrap, topic, nodes[-partitions:], {})
+
+    with stage_at(bootstrap, tmp_path, create, partitions=4) as stage:
+        for number in range(4):
+            stage.produce(add("vip", "before"), partition=number)
+        kafka_three.servers[alone].kill()
+
+        daemon = stage.start({"start": "latest"})
+
+        line = daemon.wait_for_line("partition_started", BACK_S, partition=f"{stage.topic}:3")
+        assert line["offset"] == 1
+        stage.produce(add("vip", "u3"), partition=3)
+        stage.wait_members(vip={"u3"})
+        wait_until("its offset is committed", lambda: stage.committed_offset(3) == 2)
+        daemon.wait_for_reason("kafka")
+        kafka_three.servers[alone].start()
+        for number in range(3):
+            at = f"{stage.topic}:{number}"
+            line = daemon.wait_for_line("partition_started", BACK_S, partition=at)
+            assert line["offset"] == 1
+            stage.produce(add("vip", f"u{number}"), partition=number)
+        stage.wait_members(vip={"u0", "u1", "u2", "u3"})
+        assert daemon.terminate() == 0

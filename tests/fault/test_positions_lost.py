@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,10 @@ def _started(daemon: DaemonProcess, stage: Stage, partition: int = 0) -> dict[st
         "partition_started", partition=f"{stage.topic}:{partition}"
     )
     return found
+
+
+def _at_s(line: dict[str, object]) -> float:
+    return datetime.fromisoformat(str(line["timestamp"])).timestamp()
 
 
 def test_row_31_expired_offsets_of_a_whole_group_begin_at_start_behind_the_logs_end(
@@ -154,6 +159,31 @@ def test_row_30_retention_that_passes_a_running_reader_parks_its_partition(
     assert [row["partition"] for row in status["partitions"] if row["state"] == "parked"] == [0]
     assert daemon.terminate() == 0
     assert stage.committed_offset() == read  # What was read is delivered, and not a record more.
+
+
+def test_row_30_retention_that_passed_many_commits_while_nothing_ran_parks_all_of_them_soon(
+    each_wide_stage: Stage,
+) -> None:
+    stage, many = each_wide_stage, range(12)
+    for number in many:
+        stage.produce(add("vip", f"u{number}"), partition=number)
+    daemon = stage.start()
+    stage.wait_members(vip={f"u{number}" for number in many})
+    daemon.wait_until_assigned(len(many))
+    assert daemon.terminate() == 0
+    for number in many:
+        stage.produce(add("vip", "lost"), add("vip", "kept"), partition=number)
+        topics.delete_records(stage.bootstrap, stage.topic, number, before=2)
+
+    successor = stage.start()
+    started_s = [_at_s(_started(successor, stage, number)) for number in many]
+    parked_s = [
+        _at_s(successor.wait_for_line("partition_parked", partition=f"{stage.topic}:{number}"))
+        for number in many
+    ]
+
+    assert max(parked_s) - min(started_s) < 10.0  # One after the other took two seconds each.
+    assert successor.terminate() == 0
 
 
 def test_row_29_a_log_cut_short_below_the_commit_parks_its_partition(each_stage: Stage) -> None:
