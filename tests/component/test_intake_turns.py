@@ -20,6 +20,7 @@ from daemon.intake.dead_letters import DeadLetters
 from daemon.intake.letters import RATIO_RECORDS, Letters
 from daemon.intake.loop import Intake, IntakeRules
 from daemon.intake.ports import Ports
+from daemon.intake.starts import Asked
 from daemon.intake.watch import IntakeWatch, WatchRules
 from daemon.kafka.records import (
     Commit,
@@ -111,7 +112,9 @@ class Scene:
             renew=lambda _: None,
             share=lambda _: None,
         )
-        self.surveys = SimpleNamespace(latest=_survey(0.0, "id"), hurry=lambda: None)
+        self.surveys = SimpleNamespace(
+            latest=_survey(0.0, "id"), hurry=lambda: None, own=lambda _: None
+        )
         metrics = Metrics(CollectorRegistry(), CohortLabels((), 3), partition_labels=True)
         ports = Ports(
             cast("Any", self.consumer),
@@ -120,14 +123,16 @@ class Scene:
             metrics,
             surveys=self.surveys,
         )
-        outbox = SimpleNamespace(send=lambda _: 1, poll=list, trouble=None) if letters else None
+        outbox = SimpleNamespace(send=lambda _: 1, poll=list, trouble=None, failed=0, held_bytes=0)
         relay = Relay(RelayRules(), Lease(1e6))
-        starts = SimpleNamespace(find=lambda *_: {P: START}, met=lambda _: None)
+        starts = SimpleNamespace(
+            find=lambda *_: Asked({P: START}, {}), met=lambda _: None, forget=lambda _: None
+        )
         self.intake = Intake(
             IntakeRules(),
             ports,
             relay,
-            Letters(cast("Any", outbox), DeadLetters(), relay, metrics),
+            Letters(cast("Any", outbox) if letters else None, DeadLetters(), relay, metrics),
             cast("Any", starts),
             lambda topic: compile_input(InputSettings.model_validate({"topic": topic})),
         )
