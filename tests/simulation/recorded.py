@@ -66,7 +66,7 @@ RECORDED: dict[str, int] = {
     "sent_to_lowered": 0,
     "end_of_log_untold": 1,
     "sealed_beyond_intent": 5,
-    "not_drained": 17,
+    "not_drained": 18,
     "clean_while_reading": 0,
     "no_last_commit": 0,
     "begun_at_latest": 0,
