@@ -35,9 +35,8 @@ class Standing(msgspec.Struct):
     unstarted: dict[Partition, str] = msgspec.field(default_factory=dict)
     foreign: dict[Partition, str] = msgspec.field(default_factory=dict)
     parked: dict[Partition, str] = msgspec.field(default_factory=dict)
-    rejecting: dict[Partition, str] = msgspec.field(
-        default_factory=dict
-    )  # Of the parked: too many rejects.
+    # Of the parked, those of which too much could not be used.
+    rejecting: dict[Partition, str] = msgspec.field(default_factory=dict)
 
     def stopped(self) -> set[Partition]:
         """Return all of them."""

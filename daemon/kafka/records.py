@@ -57,9 +57,9 @@ class EndOfPartition(msgspec.Struct, frozen=True):
 
 
 class PartitionFault(msgspec.Struct, frozen=True):
-    """A partition that can't go on: out of range, damaged, gone, or not ours to read.
+    """A partition that can't go on: out of range, damaged, or gone.
 
-    `code` is librdkafka's error name (`_AUTO_OFFSET_RESET`, `TOPIC_AUTHORIZATION_FAILED`, …).
+    `code` is librdkafka's error name (`_AUTO_OFFSET_RESET`, `_BAD_MSG`, …).
     """
 
     partition: Partition
