@@ -11,9 +11,9 @@ from daemon.core.sender import Sender
 # One slot in so many is promised to those whose turn is next.
 PROMISED_PART = 8
 
-# Where both wait, so many flushes have their turn for each request beyond one. With 4 a cohort of
-# a sixth of 20,000 changes a second among 500 falls behind, with 2 live ones wait the longer for a
-# backlog (`tests/bench --packing`).
+# Where both wait, so many flushes have their turn for each request beyond one. With 4 the largest
+# of hundreds of live cohorts are later, with 2 all live ones beside a backlog (`make bench
+# ARGS=--turns`).
 FIRSTS_A_MORE = 3
 
 
@@ -73,7 +73,7 @@ class Lineup:
 
         Flushes of many requests would take each that comes free before a window could.
         """
-        any_large = len(self._ready) > self.first_turns
+        any_large = any(sender.had_turn for sender in self._ready.values())
         return max(1, slots // PROMISED_PART) if any_large else 0
 
     def in_turn(self, now_s: float, *, fresh_first: bool) -> Iterator[Sender]:

@@ -102,7 +102,8 @@ class Load:
         return found
 
 
-def _zipf(cohorts: int) -> tuple[float, ...]:
+def zipf(cohorts: int) -> tuple[float, ...]:
+    """Return weights of which the second is half the first, the third a third, and so on."""
     return tuple(1 / rank for rank in range(1, cohorts + 1))
 
 
@@ -110,9 +111,9 @@ LOADS = (
     Load("5 cohorts", (1.0,) * 5),
     Load("50 cohorts", (1.0,) * 50),
     Load("500 cohorts", (1.0,) * 500),
-    Load("500, Zipf", _zipf(500)),
-    Load("5,000, Zipf", _zipf(5_000), seconds=300, rate=2_000),
-    Load("50,000, Zipf", _zipf(50_000), seconds=2_400, rate=250),
+    Load("500, Zipf", zipf(500)),
+    Load("5,000, Zipf", zipf(5_000), seconds=300, rate=2_000),
+    Load("50,000, Zipf", zipf(50_000), seconds=2_400, rate=250),
     Load("50, one bursts", (1.0,) * 50, burst=50_000),
     Load("49 beside a backlog", (1.0,) * 49, backlogs=1, backlog=3_000_000),
     Load("24 beside 26 backlogs", (1.0,) * 24, backlogs=26, backlog=120_000),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daemon.core import lineup
-from tests.bench.packing import LOADS, Cohortd, Load, simulate
+from tests.bench.packing import LOADS, Cohortd, Load, simulate, zipf
 from tests.bench.table import save, show
 
 TURNS = (2, 3, 4)  # Of others, for each request beyond a turn.
@@ -14,11 +14,10 @@ _TOLD_APART = {
     "24 beside 26 backlogs",
     "10 beside 3, 1/12",
 }
-_UNEQUAL = tuple(1 / rank for rank in range(1, 501))
 LOADS_TOLD = (
     *(load for load in LOADS if load.name in _TOLD_APART),
-    Load("500, Zipf, 20,000/s", _UNEQUAL, rate=20_000, seconds=120),
-    Load("500, Zipf, 30,000/s", _UNEQUAL, rate=30_000, seconds=120),
+    Load("500, Zipf, 20,000/s", zipf(500), rate=20_000, seconds=120),
+    Load("500, Zipf, 30,000/s", zipf(500), rate=30_000, seconds=120),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.packing import Cohortd, Load, simulate
+from tests.bench.packing import Cohortd, Load, simulate, zipf
 
 # A quarter of Braze's quota, 15 requests a second, is nearly all that eleven live cohorts want.
 _LIVE = (1.0,) * 11
@@ -23,8 +23,7 @@ def test_live_cohorts_beside_backlogs_wait_at_most_twice_as_long(
 
 
 def test_a_busy_cohort_gets_rid_of_what_it_gathers_while_hundreds_want_a_turn() -> None:
-    cohorts = tuple(1 / rank for rank in range(1, 301))
-    load = Load("", cohorts, seconds=60, rate=10_000)
+    load = Load("", zipf(300), seconds=60, rate=10_000)
 
     found = simulate(load, Cohortd(load), seed=1)
 
