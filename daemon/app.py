@@ -98,6 +98,7 @@ class Daemon:
             group=self._settings.kafka.group_id,
             config=self._settings.config_hash,
         )
+        parts.dispatcher.connect_ahead()
         parts.surveyor.start()
         if parts.librarian is not None:
             parts.librarian.start()

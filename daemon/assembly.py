@@ -211,7 +211,7 @@ def braze_slot(settings: Settings) -> BrazeClient:
 
 
 def _slots(settings: Settings) -> list[BrazeClient]:
-    return [braze_slot(settings) for _ in range(settings.delivery.max_in_flight)]
+    return [braze_slot(settings) for _ in range(settings.delivery.max_in_flight + 1)]
 
 
 def takes(entry: InputSettings, topic: str) -> bool:

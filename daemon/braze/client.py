@@ -58,7 +58,7 @@ class BrazeClient:
         credentials: Callable[[], Credentials],
         *,
         clock: Callable[[], float] = time.monotonic,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: SlotTransport | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._credentials = credentials
@@ -101,6 +101,22 @@ class BrazeClient:
         credentials = self._credentials()
         body = users_body(credentials, self._endpoint.id_prefix + cohort_id, NO_CHANGES)
         return await self._post(self._users_url, body, credentials, self._begin())
+
+    @property
+    def connected(self) -> bool:
+        """Whether a request would wait for no handshake."""
+        return self._transport.connected
+
+    async def connect(self) -> None:
+        """Connect ahead of the next request, which is the one to tell of a failure."""
+        assert not self._busy
+        self._busy = True
+        try:
+            await self._transport.connect(self._begin())
+        except (httpx.TransportError, OSError):
+            pass
+        finally:
+            self._busy = False
 
     async def aclose(self) -> None:
         """Close the connection. Call it when no request is under way."""

@@ -37,6 +37,13 @@ class Slot(Protocol):
     ) -> Answer:
         """Create a cohort, or give it its new name. Its time counts from when it was allowed."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether a request would wait for no handshake."""
+
+    async def connect(self) -> None:
+        """Connect ahead of the next request; it may fail without a word."""
+
     async def aclose(self) -> None:
         """Close the connection."""
 
@@ -68,7 +75,9 @@ def _loud(
 class Dispatcher:
     """Starts attempts whenever something may have changed, and tells of flushes that ended.
 
-    All methods belong to the event loop's thread; `published` may be read from any.
+    It has one slot more than the delivery may use at once: while attempts are made, a spare one is
+    connected ahead, so that one more attempt waits for no handshake. All methods belong to the
+    event loop's thread; `published` may be read from any.
     """
 
     def __init__(
@@ -84,7 +93,9 @@ class Dispatcher:
         self.crashed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._delivery = delivery
         self._slots = tuple(slots)
-        self._free = list(slots)
+        self._free = list(slots)  # Those that are connected last, where they are taken first.
+        self._ahead: asyncio.Task[None] | None = None
+        self._answering = True
         self._watch = watch
         self._clock = clock
         self._unix_clock = unix_clock
@@ -144,6 +155,12 @@ class Dispatcher:
         self._delivery.health.probe_now()
         self._pump()
 
+    @_loud
+    def connect_ahead(self) -> None:
+        """Connect a spare slot, unless one is; one at a time, and without a word where it fails."""
+        if self._ahead is None and not self._free[-1].connected:
+            self._ahead = asyncio.ensure_future(self._connect(self._free.pop(0)))
+
     def crash(self, bug: Exception) -> None:
         """Have the process ended for this; the first is told."""
         if not self.crashed.done():
@@ -154,10 +171,13 @@ class Dispatcher:
     @_loud
     def _pump(self) -> None:
         now_s = self._clock()
-        for attempt in self._delivery.start(now_s):
+        attempts = self._delivery.start(now_s)
+        for attempt in attempts:
             task = asyncio.ensure_future(self._attempt(self._free.pop(), attempt, now_s))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        if attempts and self._answering:  # An endpoint in trouble is not called more often.
+            self.connect_ahead()
         self._wake_later(now_s)
         delivery = self._delivery
         self.published = Published(
@@ -176,6 +196,17 @@ class Dispatcher:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.001, at_s - now_s), self._pump)
 
+    async def _connect(self, slot: Slot) -> None:
+        try:
+            await slot.connect()
+        except Exception as bug:  # noqa: BLE001  The top of a task.
+            self.crash(bug)
+        self._ahead = None
+        self._give_back(slot)
+
+    def _give_back(self, slot: Slot) -> None:
+        self._free.insert(len(self._free) if slot.connected else 0, slot)
+
     async def _attempt(self, slot: Slot, attempt: Attempt, allowed_s: float) -> None:
         try:
             answer = await self._send(slot, attempt, allowed_s)
@@ -185,7 +216,8 @@ class Dispatcher:
 
     def _answered(self, slot: Slot, attempt: Attempt, answer: Answer, allowed_s: float) -> None:
         now_s = self._clock()
-        self._free.append(slot)
+        self._give_back(slot)
+        self._answering = answer.verdict is Verdict.ACCEPTED
         self._watch.answered(attempt, answer, now_s - allowed_s, now_s)
         log_answer(attempt, answer, now_s - allowed_s)
         if attempt.update is None and answer.verdict is Verdict.ACCEPTED:
@@ -220,6 +252,8 @@ class Dispatcher:
         """Wait for what is on the wire, at most this long, and close the connections."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._ahead is not None:  # Nothing is on that wire.
+            self._ahead.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
         for slot in self._slots:

@@ -1,9 +1,9 @@
 """An httpx transport of exactly one connection, which it replaces whenever it is in doubt.
 
-Owns the life of the connection: made when it is first needed, kept between requests, dropped
-after anything but a whole answer. Knows nothing of Braze. httpx's own transport is left out on
-purpose: its pool walks its connections several times a request, and loses a place for ever when a
-request is cancelled before its connection stands (httpcore 1.0.9). Redirects are answers.
+Owns the life of the connection: made when it is needed, or ahead of that; kept between requests,
+dropped after anything but a whole answer. Knows nothing of Braze. httpx's own transport is left
+out on purpose: its pool walks its connections several times a request, and loses a place for ever
+when a request is cancelled before its connection stands (httpcore 1.0.9). Redirects are answers.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
         assert isinstance(attempt, Attempt)
         attempt.sent = attempt.early = attempt.late = False
         self._backend.attempt = attempt
-        kept = self._is_usable()
+        kept = self.connected
         if not kept:
             self.drop()
         try:
@@ -62,6 +62,15 @@ class SlotTransport(httpx.AsyncBaseTransport):
             if not kept or attempt.sent:
                 raise
         return await self._send(request)
+
+    async def connect(self, attempt: Attempt) -> None:
+        """Connect ahead of a request, by the attempt's deadline; raise as a request would."""
+        if self.connected:
+            return
+        self.drop()
+        self._backend.attempt = attempt
+        await self._connect()
+        self._keep()
 
     async def aclose(self) -> None:
         """Close the connection; the transport may be used again."""
@@ -80,21 +89,33 @@ class SlotTransport(httpx.AsyncBaseTransport):
             self.drop()
             return
         connection.wire.rest(head.body_length)
-        self._kept_until_s = self._clock() + KEEPALIVE_S
+        self._keep()
 
-    def _is_usable(self) -> bool:
+    @property
+    def connected(self) -> bool:
+        """Whether a request would go out at once, on a connection that is not in doubt."""
         if self._connection is None or self._clock() > self._kept_until_s:
             return False
         return self._connection.wire.is_quiet()
+
+    def _keep(self) -> None:
+        self._kept_until_s = self._clock() + KEEPALIVE_S
+
+    async def _connect(self) -> Http1:
+        try:
+            connection = await self._route.connect(self._backend)
+        except BaseException:
+            self.drop()
+            raise
+        self._connection = connection
+        return connection
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         assert isinstance(request.stream, httpx.ByteStream)
         content = b"".join(request.stream)
         route = self._route
+        connection = self._connection or await self._connect()
         try:
-            if self._connection is None:
-                self._connection = await route.connect(self._backend)
-            connection = self._connection
             head = await connection.ask(
                 request.method,
                 route.target(request.url),

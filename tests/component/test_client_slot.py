@@ -20,6 +20,7 @@ from tests.support.raw_servers import (
     body,
     client_of,
     hang,
+    hang_unread,
     reset,
     saying,
     send,
@@ -171,6 +172,73 @@ def test_bytes_nobody_asked_for_close_an_idle_connection() -> None:
 
     servers: list[Server] = []
     idle, hung_up = asyncio.Event(), asyncio.Event()
+    asyncio.run(scenario())
+
+
+def test_a_request_goes_out_on_the_connection_that_was_made_ahead_of_it() -> None:
+    async def behave(reader: Reader, writer: Writer) -> None:
+        await saying(OK)(reader, writer)
+
+    async def scenario() -> None:
+        async with serving(behave) as server, client_of(server.port) as client:
+            assert not client.connected
+            for _ in range(2):  # The second finds it there.
+                await client.connect()
+                assert client.connected
+
+            assert (await send(client)).reason == "ok"
+            assert server.connections == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_made_ahead_that_the_peer_closed_is_replaced_unnoticed() -> None:
+    async def behave(reader: Reader, writer: Writer) -> None:
+        if server_of[0].connections > 1:
+            await saying(OK)(reader, writer)
+            return
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    async def scenario() -> None:
+        async with serving(behave) as server, client_of(server.port) as client:
+            server_of.append(server)
+            await client.connect()
+            await gone.wait()
+            assert not client.connected
+
+            assert (await send(client)).reason == "ok"
+            assert server.connections == 2
+
+    server_of: list[Server] = []
+    gone = asyncio.Event()
+    asyncio.run(scenario())
+
+
+def test_who_can_not_be_connected_ahead_is_left_to_the_request_to_tell() -> None:
+    async def scenario() -> None:
+        async with serving(hang) as server:
+            port = server.port
+        async with client_of(port) as client:
+            await client.connect()
+
+            assert not client.connected
+            assert (await send(client)).sent is Sent.UNSENT
+
+    asyncio.run(scenario())
+
+
+def test_connecting_ahead_ends_by_the_deadline_of_an_attempt() -> None:
+    async def scenario() -> None:
+        async with serving(hang_unread) as server:
+            endpoint = Endpoint(f"https://127.0.0.1:{server.port}", "acme", request_timeout_s=0.3)
+            client = BrazeClient(endpoint, lambda: KEYS)
+            async with asyncio.timeout(30):
+                await client.connect()
+            assert not client.connected
+            assert _backend_of(client).wire is None
+
     asyncio.run(scenario())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,18 @@ def test_a_stop_does_not_wait_for_somebody_to_correct_a_key(stage: Stage) -> Non
     assert time.monotonic() - begun_s < 10.0
     offset, mark = stage.committed()[0]
     assert (offset, mark.clean) == (0, False)
+
+
+def test_a_daemon_is_connected_before_there_is_anything_to_send(stage: Stage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as braze:
+        braze.settimeout(30.0)
+        daemon = stage.start({"braze.endpoint": f"http://127.0.0.1:{braze.getsockname()[1]}"})
+        daemon.wait_until_ready()
+
+        connection, _ = braze.accept()
+
+        connection.close()
+    assert daemon.terminate() == 0
 
 
 def test_after_a_429_nothing_is_sent_before_the_reset(stage: Stage) -> None:

@@ -129,7 +129,7 @@ class Sender:
         self._end = 0
         endpoint = Endpoint(f"http://127.0.0.1:{port}", "acme", request_timeout_s=request_timeout_s)
         self.slots = [  # On the clock of the dispatcher, which says when an attempt was allowed.
-            BrazeClient(endpoint, lambda: KEYS, clock=self.now_s) for _ in range(rules.slots)
+            BrazeClient(endpoint, lambda: KEYS, clock=self.now_s) for _ in range(rules.slots + 1)
         ]
         delivery = Delivery(rules, random.random, self.now_s())
         metrics = Metrics(CollectorRegistry(), CohortLabels((), 10))

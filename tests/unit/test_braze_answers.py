@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from typing import cast
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from daemon.braze.body import encode_update
 from daemon.braze.client import BrazeClient, Endpoint
 from daemon.braze.credentials import Credentials
+from daemon.braze.transport import SlotTransport
 from daemon.braze.wire import AnswerTooLarge, TlsRefused
 from daemon.core.model import CohortUpdate
 from daemon.core.verdict import Answer, Quota, Sent, Verdict
@@ -23,9 +25,13 @@ SURE, MAYBE, UNSENT = Sent.ANSWERED, Sent.AMBIGUOUS, Sent.UNSENT
 Headers = list[tuple[str, str]]
 
 
+def mocked(reply: Callable[[httpx.Request], object]) -> SlotTransport:
+    return cast("SlotTransport", httpx.MockTransport(reply))  # type: ignore[arg-type]
+
+
 def client_of(reply: Callable[[httpx.Request], httpx.Response]) -> BrazeClient:
     endpoint = Endpoint(url="https://braze.test/base/", partner="a/c me", id_prefix="eu-")
-    return BrazeClient(endpoint, lambda: KEYS, transport=httpx.MockTransport(reply))
+    return BrazeClient(endpoint, lambda: KEYS, transport=mocked(reply))
 
 
 def answer_to(status: int, body: bytes = OK, headers: Headers | None = None) -> Answer:
@@ -188,7 +194,7 @@ def test_each_attempt_asks_for_the_credentials_again() -> None:
     client = BrazeClient(
         Endpoint("https://braze.test", "acme"),
         lambda: keys[0],
-        transport=httpx.MockTransport(reply),
+        transport=mocked(reply),
     )
     asyncio.run(scenario())
 
@@ -286,7 +292,7 @@ def test_a_slot_sends_one_request_at_a_time() -> None:
         return httpx.Response(200, content=OK)
 
     client = BrazeClient(
-        Endpoint("https://braze.test", "acme"), lambda: KEYS, transport=httpx.MockTransport(reply)
+        Endpoint("https://braze.test", "acme"), lambda: KEYS, transport=mocked(reply)
     )
 
     assert asyncio.run(client.probe()).reason == "ok"

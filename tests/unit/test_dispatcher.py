@@ -38,14 +38,46 @@ class FailingOnce:
         self.sent.append(encoded)
         return SERVER_ERROR if len(self.sent) == 1 else ACCEPTED
 
+    @property
+    def connected(self) -> bool:
+        return True
+
     async def aclose(self) -> None: ...
 
 
-def dispatcher_of(slot: FailingOnce) -> Dispatcher:
+class Connectable(FailingOnce):
+    """A slot that has to be connected, and notes when it is; its first answers may be bad."""
+
+    def __init__(self, *answers: Answer) -> None:
+        super().__init__()
+        self._answers = list(answers)
+        self._connected = False
+        self.ahead = 0
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    async def connect(self) -> None:
+        self.ahead += 1
+        self._connected = True
+
+    async def send_update(
+        self, update: CohortUpdate, encoded: bytes, *, allowed_s: float
+    ) -> Answer:
+        self.sent.append(encoded)
+        for _ in range(3):  # Whoever is connected ahead is faster.
+            await asyncio.sleep(0)
+        answer = self._answers.pop(0) if self._answers else ACCEPTED
+        self._connected = answer is ACCEPTED
+        return answer
+
+
+def dispatcher_of(*own: FailingOnce) -> Dispatcher:
     clock = asyncio.get_running_loop().time
     delivery = Delivery(DeliveryRules(slots=1, announce=False), lambda: 0.0, clock())
     watch = DeliveryWatch(Metrics(CollectorRegistry(), CohortLabels((), 10)), dict, {})
-    slots = [cast("Slot", slot)]
+    slots = [cast("Slot", slot) for slot in (own * 2 if len(own) == 1 else own)]
     made = Dispatcher(delivery, slots, watch, clock=clock, unix_clock=lambda: 0.0)
     made.renew(math.inf)
     return made
@@ -94,6 +126,69 @@ def test_every_attempt_at_an_update_is_told_at_debug_with_the_same_hashes() -> N
     assert [line["verdict"] for line in told] == ["retry", "accepted"]
     hashes = [MemberHasher(b"k").digest(member) for member in members(2)]
     assert [line["added"] for line in told] == [hashes, hashes]
+
+
+def test_while_an_attempt_is_made_a_spare_slot_is_connected_ahead() -> None:
+    spare, first = Connectable(), Connectable()
+
+    async def deliver() -> None:
+        dispatcher, ended = dispatcher_of(spare, first), asyncio.Event()
+        dispatcher.tell(lambda _: ended.set())
+        for _ in range(2):
+            ended.clear()
+            dispatcher.submit([flush_of(members(3))])
+            async with asyncio.timeout(30):
+                await ended.wait()
+
+    asyncio.run(deliver())
+
+    assert (spare.ahead, first.ahead) == (1, 0)
+    assert (len(spare.sent), len(first.sent)) == (0, 2)  # The one that was in use is used again.
+
+
+def test_nothing_is_connected_ahead_while_braze_is_in_trouble() -> None:
+    spare, first = Connectable(SERVER_ERROR), Connectable(SERVER_ERROR)
+
+    async def deliver() -> None:
+        dispatcher, ended = dispatcher_of(spare, first), asyncio.Event()
+        dispatcher.tell(lambda _: ended.set())
+        dispatcher.submit([flush_of(members(3))])
+        async with asyncio.timeout(30):
+            await ended.wait()
+
+    asyncio.run(deliver())
+
+    assert len(spare.sent) + len(first.sent) == 3  # Two failed,
+    assert spare.ahead + first.ahead == 1  # and only with the first of them one was connected.
+
+
+def test_closing_waits_for_no_connection_that_is_made_ahead() -> None:
+    class Silent(Connectable):
+        async def connect(self) -> None:
+            await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        dispatcher = dispatcher_of(Silent())
+        dispatcher.connect_ahead()
+        async with asyncio.timeout(30):
+            await dispatcher.close(math.inf)
+
+    asyncio.run(scenario())
+
+
+def test_a_bug_in_connecting_ahead_is_told_too() -> None:
+    class Broken(Connectable):
+        async def connect(self) -> None:
+            _bug()
+
+    async def connect() -> None:
+        dispatcher = dispatcher_of(Broken())
+        dispatcher.connect_ahead()
+        async with asyncio.timeout(30):
+            await dispatcher.crashed
+
+    with pytest.raises(LookupError, match="a bug"):
+        asyncio.run(connect())
 
 
 def test_a_bug_behind_an_answer_is_told_like_one_before_it() -> None:
