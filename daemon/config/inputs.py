@@ -21,7 +21,7 @@ KeyEncoding: TypeAlias = Literal["same", "json", "avro", "string"]
 Identifier: TypeAlias = Literal["external_id", "alias", "device_id"]
 
 _ONLY_WHEN = (
-    "only_when is for format rows: a state that stops to fulfil it would never be taken back;"
+    "only_when is for native and rows: a state that stops to fulfil it would never be taken back;"
     " member_when says when a row is a membership"
 )
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -84,7 +84,7 @@ class InputSettings(Section):
     def _check_whole(self) -> Self:
         if (self.topic is None) == (self.pattern is None):
             raise ValueError("an input has exactly one of topic, pattern")
-        if self.only_when and self.format != "rows":
+        if self.only_when and self.format not in {"native", "rows"}:
             raise ValueError(_ONLY_WHEN)
         if self.format == "native":
             if self.mapping:

@@ -19,7 +19,8 @@ from daemon.formats.debezium_path import RowPath
 from daemon.formats.debezium_shape import compile_rows
 from daemon.formats.decode import Decoder
 from daemon.formats.mapping import RowMapping
-from daemon.formats.native import Event, NativeReader, other_identifier
+from daemon.formats.matching import Matching
+from daemon.formats.native import Event, NativeReader, SelectiveReader, other_identifier
 from daemon.formats.native_path import NativePath
 from daemon.formats.rows import RowsReader
 from daemon.formats.selection import CohortBound, Selection
@@ -52,6 +53,9 @@ def compile_input(
     if settings.format == "debezium":
         return _compile_debezium(settings, selection, codec, keys, schemas)
     reader = NativeReader(settings.match_on, codec)
+    if settings.only_when:
+        only_when = [Matching.of(condition) for condition in settings.only_when]
+        return Decoder(SelectiveReader(reader, only_when, codec), None, selection)
     if codec is not None:
         from daemon.formats import framed  # noqa: PLC0415
 

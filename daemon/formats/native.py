@@ -13,16 +13,18 @@ from daemon.formats.changes import (
     COHORT_BYTES_MAX,
     Change,
     DoubtError,
+    Ignored,
     Read,
     RejectError,
     check_member,
     check_name,
     check_text,
 )
-from daemon.formats.codec import Codec
+from daemon.formats.codec import Codec, JsonCodec, Tree
 from daemon.formats.json_limits import check_limits, decode_json
 from daemon.formats.logical import time_s
-from daemon.formats.values import as_text
+from daemon.formats.matching import Matching
+from daemon.formats.values import Image, Source, as_text
 from daemon.kafka.records import Reason, Record
 
 _IS_ADD = {"add": True, "remove": False}
@@ -65,6 +67,7 @@ class Event(msgspec.Struct, gc=False):
 
 
 _decoder = msgspec.json.Decoder(AnyEvent)
+_json = JsonCodec()
 FIELDS: Final = frozenset(
     ("cohort_id", "op", "external_id", "alias", "device_id", "cohort_name", "occurred_at")
 )
@@ -72,18 +75,24 @@ FIELDS: Final = frozenset(
 
 def _in_json(value: bytes) -> AnyEvent:
     """Decode the known fields alone, out of what the event may stand in."""
+    return _taken_out(value)[0]
+
+
+def _taken_out(value: bytes) -> tuple[AnyEvent, bytes]:
+    """Return the event, and the bytes it stands in by itself."""
     check_limits(value)
     event = decode_json(_decoder, value, "the value")
     if event.op is not msgspec.UNSET:
-        return event
-    if bytes(event.payload):
-        return decode_json(_decoder, event.payload, "payload")
+        return event, value
+    payload = bytes(event.payload)
+    if payload:
+        return decode_json(_decoder, payload, "payload"), payload
     if event.specversion is not None:
         return _in_cloud_event(event)
-    return event
+    return event, value
 
 
-def _in_cloud_event(outer: AnyEvent) -> AnyEvent:
+def _in_cloud_event(outer: AnyEvent) -> tuple[AnyEvent, bytes]:
     """Take the event out of a CloudEvent in structured mode; its time stands in for none.
 
     Source: CloudEvents 1.0, JSON format: `data`, or `data_base64`, of `datacontenttype`.
@@ -104,7 +113,7 @@ def _in_cloud_event(outer: AnyEvent) -> AnyEvent:
     event = decode_json(_decoder, data, "data")
     if event.occurred_at is None:
         event.occurred_at = outer.time
-    return event
+    return event, data
 
 
 class NativeReader:
@@ -149,6 +158,34 @@ class NativeReader:
                 return member
         detail = f"none of {', '.join(self._match_on)} names a user"
         raise RejectError(Reason.MISSING_IDENTITY, detail)
+
+
+class SelectiveReader:
+    """Reads native events of which only those count that meet all of `only_when`; see `Reader`."""
+
+    def __init__(
+        self, reader: NativeReader, only_when: Sequence[Matching], codec: Codec | None
+    ) -> None:
+        self.occurred_at_s = reader.occurred_at_s
+        self._read = reader.read
+        self._only_when = tuple(only_when)
+        self._codec = codec
+
+    def read(self, topic: str, record: Record) -> Read:
+        """See `Reader`: what is no event at all is a reject, whatever the conditions are."""
+        value = record.value()
+        tree = None if value is None else self._open(value)
+        if tree is None or not isinstance(tree.value, dict):
+            return self._read(topic, record)
+        source = Source(topic, record, image=Image(tree.value, tree.types))
+        if not all(each.holds(source) for each in self._only_when):
+            return Ignored.CONDITION_NOT_MET
+        return self._read(topic, record)
+
+    def _open(self, value: bytes) -> Tree:
+        if self._codec is not None:
+            return self._codec.open(value, "the value")
+        return _json.open(_taken_out(value)[1], "the value")
 
 
 def _cloud_time(record: Record) -> str | None:

@@ -13,19 +13,18 @@ from typing import Any
 import msgspec
 
 from daemon.config.inputs import InputSettings
-from daemon.config.mapping import Condition as OnlyWhen
-from daemon.config.mapping import Mapping, OldWhen, Operation
+from daemon.config.mapping import Mapping, Operation
 from daemon.formats.changes import Change, Ignored, Read, RejectError
 from daemon.formats.codec import Codec
 from daemon.formats.logical import Path, time_s
 from daemon.formats.mapping import RowMapping
+from daemon.formats.matching import Matching
 from daemon.formats.values import (
     MISSING,
     UNAVAILABLE,
     Image,
     Source,
     exact,
-    is_one_of,
     missing_column,
 )
 from daemon.kafka.records import Reason, Record
@@ -106,27 +105,6 @@ class Operations(msgspec.Struct, frozen=True):
         if verb is Verb.REMOVE and self.old_when is not None and self.old_when.holds(source):
             return Verb.OLD
         return verb
-
-
-class Matching(msgspec.Struct, frozen=True):
-    """Whether a column holds one of some values, or is there at all; absent, it doesn't."""
-
-    column: Path
-    allowed: frozenset[tuple[bool, Any]] | None
-    exists: bool | None = None
-
-    @classmethod
-    def of(cls, condition: OnlyWhen | OldWhen) -> Matching:
-        """Compile what the configuration says."""
-        allowed = None if condition.in_ is None else frozenset(exact(condition.in_))
-        return cls(condition.column, allowed, getattr(condition, "exists", None))
-
-    def holds(self, source: Source) -> bool:
-        """Tell whether it holds for a row."""
-        raw = source.column(self.column)
-        if self.allowed is None:
-            return (raw is not MISSING) is self.exists
-        return raw is not MISSING and is_one_of(raw, self.allowed)
 
 
 class RowsReader:
