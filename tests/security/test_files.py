@@ -31,11 +31,12 @@ def _open_for_writing(daemon: DaemonProcess) -> set[str]:
         try:
             mode = entry.stat().st_mode
             flags = (entry.parent.parent / "fdinfo" / entry.name).read_text()
+            name = str(entry.readlink())
         except FileNotFoundError:  # Closed meanwhile.
             continue
         access = int(flags.split("flags:")[1].split()[0], 8) & os.O_ACCMODE
         if stat.S_ISREG(mode) and access != os.O_RDONLY:
-            found.add(str(entry.readlink()))
+            found.add(name)
     return found
 
 
