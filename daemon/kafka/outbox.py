@@ -71,6 +71,7 @@ class Outbox:
         # To be replaced. One that logs in by tokens is made by the first turn: that takes a second.
         self._broken = self._tokens is not None
         self._producer = None if self._broken else Producer(self._config, logger=logger)
+        self._replaced: list[Producer] = []  # Each still has reports to make, which hold it.
         self._tickets = itertools.count(1)
         self._kept: dict[int, Letter] = {}  # As sent; a letter leaves when it is acknowledged.
         self._again: list[tuple[float, int]] = []
@@ -92,7 +93,8 @@ class Outbox:
 
     def poll(self) -> list[int]:
         """Return the tickets acknowledged since the last call, and send again what is due."""
-        if self._kept or self._broken or self._clock() >= self._listen_at_s:
+        due = self._clock() >= self._listen_at_s
+        if self._kept or self._broken or self._replaced or due:
             self._turn(0)
         acknowledged, self._acknowledged = self._acknowledged, []
         return acknowledged
@@ -112,9 +114,11 @@ class Outbox:
         self._kept.clear()
         self.held_bytes = 0
         if self._producer is not None:
-            _let_go(self._producer)
+            self._producer.purge()
+            _is_done(self._producer)
 
     def _turn(self, wait_s: float) -> None:
+        self._replaced = [old for old in self._replaced if not _is_done(old)]
         if self._producer is None:
             time.sleep(wait_s)
         else:
@@ -147,7 +151,8 @@ class Outbox:
         """Take a new producer, and send all that is kept again, in the order it was taken."""
         old, self._producer = self._producer, None  # What the old one reports counts no more.
         if old is not None:
-            _let_go(old)
+            old.purge()
+            self._replaced.append(old)
         config = self._config | self._login.properties()
         config |= {"batch.num.messages": 1} if self._alone else {}
         self._producer = Producer(config, logger=self._logger)
@@ -224,14 +229,15 @@ def bytes_of(letter: Letter) -> int:
     return len(letter.key or b"") + len(letter.value or b"") + headers
 
 
-def _let_go(producer: Producer) -> None:
-    """End a producer, and take what it still has to say: its copies of letters are in that.
+def _is_done(producer: Producer) -> bool:
+    """Take what a purged producer still has to say: its copies of letters are in that.
 
-    While a report waits, it holds what hears it, and that the producer with its threads.
+    While a report waits, it holds what hears it, and that the producer with its threads. Those of
+    what was on the wire come a moment after the purge.
     """
-    producer.purge()
     with contextlib.suppress(KafkaException):  # That it is beyond repair; nobody needs it.
-        producer.flush(0)
+        producer.poll(0)
+    return not len(producer)
 
 
 def cut(letter: Letter) -> Letter | None:
