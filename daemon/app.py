@@ -269,6 +269,6 @@ def run(settings: Settings) -> int:
     finally:
         # Nobody listens any more: whoever is impatient now would have the last words lost, and
         # the exit code with them. They take two seconds at most.
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         pipe.close()

@@ -66,6 +66,7 @@ def run(files: Sequence[Path]) -> NoReturn:
     # of a container and has no handler would not be ended at all.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     startup.begin()
     from daemon.config.settings import load  # noqa: PLC0415  Only now nothing is collected.
 

@@ -6,6 +6,7 @@ Heavy modules are imported inside the commands, so that `--help` is quick.
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -273,7 +274,7 @@ def main() -> None:
             app(prog_name="cohortd")
         finally:
             cli.flush()  # Where it can still be said that nothing more can be written.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  The top of the process.
         if _State.debug:
-            raise
+            traceback.print_exc()
         cli.fail(error)

@@ -26,7 +26,7 @@ class _Twice:
 
 
 def _check_endpoint(text: str | None) -> str | None:
-    return None if text is None else str(parse_url(text))
+    return None if text is None else str(parse_url(text, path_allowed=True)).rstrip("/")
 
 
 def check_proxy(text: str | None) -> str | None:
@@ -115,7 +115,7 @@ class BrazeSettings(Noted):
 
     @property
     def url(self) -> str:
-        """Braze's address without a path and without a slash at its end."""
+        """Braze's address, perhaps below a gateway's path, without a slash at its end."""
         if self.endpoint is not None:
             return self.endpoint
         assert self.cluster is not None

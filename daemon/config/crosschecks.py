@@ -29,7 +29,6 @@ from daemon.config.timing import (
 )
 from daemon.config.topic_rules import check_own_topics, check_registry, check_topics
 from daemon.core.lease import MARGIN_S, SHORTEST_S, lease_length_s
-from daemon.core.pacer import SAFETY
 from daemon.core.sender import SEARCH_PAUSE_S
 from daemon.core.tenure import RESERVE
 from daemon.errors import Problem
@@ -172,22 +171,6 @@ def _check_give_up(values: Values, top: type[Noted]) -> Iterator[Problem]:
         )
 
 
-def _check_burst(values: Values, top: type[Noted]) -> Iterator[Problem]:
-    del top
-    per_hour = values.get(DeliverySettings, "requests_per_hour", int)
-    reserve = values.get(DeliverySettings, "reserve", float)
-    slots = values.get(DeliverySettings, "max_in_flight", int)
-    most = max(1, int(round(per_hour * (1 - reserve) * (1 - SAFETY), 6)))
-    if slots > most:
-        yield Problem(
-            "delivery.max_in_flight",
-            f"{slots} are sent at once after a pause, which is more than the {1 - SAFETY:.0%} of"
-            f" delivery.requests_per_hour {per_hour} x (1 - delivery.reserve {reserve:g}) that is"
-            " kept back for it (G8)",
-            f"make it at most {most}",
-        )
-
-
 def _check_memory(values: Values, top: type[Noted]) -> Iterator[Problem]:
     del top
     pending = values.get(MemorySettings, "max_pending_changes", int)
@@ -258,7 +241,6 @@ _RULES: tuple[Callable[[Values, type[Noted]], Iterator[Problem]], ...] = (
     _check_grace,
     _check_backoff,
     _check_give_up,
-    _check_burst,
     _check_memory,
     _check_patience,
     _check_address,

@@ -31,8 +31,11 @@ def _check_rows(mapping: Mapping) -> None:
             "mapping.old_images is required, since an update is two records here: remove (the old"
             " image takes its member out; it must come first) or ignore"
         )
-    if mapping.old_images is not None and not mapping.has_old_images:
-        raise ValueError("mapping.old_images: no value of op marks an old image (op.old)")
+    if mapping.old_images == "ignore" and not mapping.has_old_images:
+        raise ValueError(
+            "mapping.old_images is ignore, but no value of op marks an old image: set op.old or"
+            " op.old_when, or write remove, since each removal takes its member out here"
+        )
 
 
 def _check_upsert(mapping: Mapping) -> None:

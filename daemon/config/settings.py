@@ -98,7 +98,7 @@ class Settings(Noted):
 
     @property
     def braze_url(self) -> str:
-        """Braze's address, normalised, without a path and without a slash at its end."""
+        """Braze's address, normalised, without a slash at its end."""
         return self.braze.url
 
     @property
@@ -148,9 +148,10 @@ class Settings(Noted):
 
 
 def taken_once(settings: Settings) -> tuple[Secret, ...]:
-    """Return the secrets that a Kafka client takes when it is made, and never again."""
+    """Return the secrets that are taken at the start, and never again."""
     values = settings.kafka.properties.items()
-    return tuple(v for name, v in values if isinstance(v, Secret) and name not in LIVE)
+    found = [v for name, v in values if isinstance(v, Secret) and name not in LIVE]
+    return (*found, settings.log.hash_key) if settings.log.hash_key else tuple(found)
 
 
 def load(paths: Sequence[Path], environ: Mapping[str, str]) -> Settings:

@@ -146,6 +146,12 @@ def test_a_signal_before_anything_has_begun_ends_it_well(
     assert (code, said) == (0, "")
 
 
+def test_a_hangup_before_anything_has_begun_ends_nothing(tmp_path: Path) -> None:
+    code, _ = _ended_while_reading(("run",), signal.SIGTERM, tmp_path, first=signal.SIGHUP)
+
+    assert code == 0
+
+
 @pytest.mark.parametrize("words", [("check",), ("dlq", "list")], ids=" ".join)
 def test_a_command_that_a_person_interrupts_has_failed(
     words: tuple[str, ...], tmp_path: Path
@@ -155,7 +161,7 @@ def test_a_command_that_a_person_interrupts_has_failed(
     assert (code, said) == (1, "cohortd: interrupted\n")
 
 
-@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("number", [*ENDING, signal.SIGHUP])
 @pytest.mark.parametrize("code", [0, 1])
 def test_a_signal_behind_the_end_changes_no_exit_code(
     code: int, number: signal.Signals, tmp_path: Path
@@ -180,7 +186,11 @@ def test_a_sigterm_as_soon_as_it_can_be_asked_ends_it_well(stage: Stage) -> None
 
 
 def _ended_while_reading(
-    words: Sequence[str], number: signal.Signals, folder: Path
+    words: Sequence[str],
+    number: signal.Signals,
+    folder: Path,
+    *,
+    first: signal.Signals | None = None,
 ) -> tuple[int, str]:
     """Signal a command that waits for its configuration; return its code and what it said."""
     pipe = folder / "config.yaml"
@@ -189,6 +199,8 @@ def _ended_while_reading(
     with Child(command, folder / "daemon.log") as child:
         writer = wait_until("it reads its configuration", lambda: _reader_of(pipe))
 
+        if first is not None:
+            child.signal(first)
         wait_until("it ends", lambda: _is_told_to_end(child, number))
 
         os.close(writer)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon import commands
-from daemon.cli import fail, plain_run
+from daemon.cli import EXIT_FAILED, EXIT_USAGE, fail, plain_run
 from daemon.errors import CohortdError, Problem, SettingsError
 
 
@@ -80,12 +80,32 @@ def test_what_nobody_has_foreseen_is_a_line_and_a_traceback_with_debug(
         raise LookupError("a bug")
 
     monkeypatch.setattr(commands, "app", app)
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as plain:
         commands.main()
-    monkeypatch.setattr(commands._State, "debug", True)
-
-    with pytest.raises(LookupError, match="a bug"):
-        commands.main()
-
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("cohortd: LookupError: a bug; ")
+    monkeypatch.setattr(commands._State, "debug", True)
+
+    with pytest.raises(SystemExit) as debugged:
+        commands.main()
+
+    assert plain.value.code == debugged.value.code == EXIT_FAILED
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback")
+    assert said.endswith(line + "\n")
+
+
+def test_settings_that_are_wrong_are_exit_code_2_with_debug_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def app(**_: object) -> None:
+        raise SettingsError([Problem("window.max_age", "is not a duration")])
+
+    monkeypatch.setattr(commands, "app", app)
+    monkeypatch.setattr(commands._State, "debug", True)
+
+    with pytest.raises(SystemExit) as ended:
+        commands.main()
+
+    assert ended.value.code == EXIT_USAGE
+    assert capsys.readouterr().err.endswith("cohortd: window.max_age: is not a duration\n")

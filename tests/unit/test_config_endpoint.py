@@ -7,7 +7,7 @@ import pytest
 from daemon.config.endpoint import CLUSTERS, parse_url
 from daemon.config.keys import paths_of
 from daemon.config.settings import Settings
-from tests.support.configs import problems_with
+from tests.support.configs import load_with, problems_with
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,12 @@ def test_every_cluster_is_an_address_of_its_own() -> None:
 )
 def test_a_cluster_is_the_address_braze_documents(cluster: str, url: str) -> None:
     assert CLUSTERS[cluster] == url
+
+
+def test_braze_may_stand_below_a_gateways_path(tmp_path: Path) -> None:
+    given = {"braze.cluster": None, "braze.endpoint": "https://Gateway.example/to/braze/"}
+
+    assert load_with(tmp_path, given).braze_url == "https://gateway.example/to/braze"
 
 
 def test_a_path_is_kept_where_it_is_allowed() -> None:

@@ -206,7 +206,7 @@ def test_a_property_that_is_no_mapping_is_refused() -> None:
         read_properties(["a"])
 
 
-def test_only_what_a_client_takes_once_needs_a_restart(tmp_path: Path) -> None:
+def test_only_what_is_taken_once_needs_a_restart(tmp_path: Path) -> None:
     files = {
         name: tmp_path / name for name in ("sasl.password", "sasl.username", "ssl.key.password")
     }
@@ -215,6 +215,9 @@ def test_only_what_a_client_takes_once_needs_a_restart(tmp_path: Path) -> None:
     login = {"security.protocol": "sasl_ssl", "sasl.mechanism": "PLAIN"}
     given = {name: {"file": str(file)} for name, file in files.items()}
 
-    settings = load_with(tmp_path, {"kafka.properties": {**login, **given}})
+    (tmp_path / "hash").write_text("canary")
+    logs = {"log.hash_key_file": str(tmp_path / "hash")}
+    settings = load_with(tmp_path, {"kafka.properties": {**login, **given}, **logs})
 
-    assert [secret.path for secret in taken_once(settings)] == [files["ssl.key.password"]]
+    late = [secret.path for secret in taken_once(settings)]
+    assert late == [files["ssl.key.password"], tmp_path / "hash"]

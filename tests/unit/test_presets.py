@@ -45,6 +45,14 @@ def test_a_snowflake_stream_in_both_spellings(
     assert outcome(read(rows(SNOWFLAKE), row)) == expected
 
 
+def test_without_a_mark_of_old_images_each_removal_takes_its_member_out() -> None:
+    op = {"column": "METADATA$ACTION", "add": ["INSERT"], "remove": ["DELETE"]}
+    decoder = rows({"op": op, "old_images": "remove"})
+    row = {**ROW, "METADATA$ACTION": "DELETE", "METADATA$ISUPDATE": True}
+
+    assert outcome(read(decoder, row)) == VIP_U1_OUT
+
+
 @pytest.mark.parametrize("update", [True, "true", "TRUE"])
 def test_the_old_image_of_a_snowflake_update_may_be_ignored(update: object) -> None:
     decoder = rows(SNOWFLAKE | {"old_images": "ignore"})
@@ -197,7 +205,7 @@ def test_a_preset_prints_as_the_mapping_it_stands_for(name: str) -> None:
         ({}, "needs op or member_when"),
         ({"preset": "snowflake"}, "snowflake-stream"),
         ({"preset": "snowflake-stream"}, "old_images is required"),
-        ({"preset": "bigquery-changes", "old_images": "remove"}, "marks an old image"),
+        ({"preset": "bigquery-changes", "old_images": "ignore"}, "marks an old image"),
         ({"op": {"column": "op", "add": ["I"], "remove": ["I"]}}, "once"),
         ({"op": {"column": "op"}}, "lists the values"),
     ],
