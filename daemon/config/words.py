@@ -1,8 +1,9 @@
-"""Pydantic's findings in a person's words: one line each, and never the value found."""
+"""Pydantic's findings in a person's words: one line each, and no text that was found."""
 
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,7 @@ def translate(
     found: dict[str, Problem] = {}
     for detail in error.errors(include_url=False, include_input=False):
         steps = _steps(detail["loc"], document)
-        problem = _problem(detail, steps, settings)
+        problem = _problem(detail, steps, settings, document)
         if detail["type"] == "too_short" and any(path.startswith(problem.path) for path in found):
             continue  # Pydantic does not count the items that are bad.
         found.setdefault(problem.path, problem)
@@ -110,7 +111,9 @@ def _inner(node: object, step: str | int) -> object:
     return _NOWHERE
 
 
-def _problem(detail: ErrorDetails, steps: list[str | int], settings: type) -> Problem:
+def _problem(
+    detail: ErrorDetails, steps: list[str | int], settings: type, document: object
+) -> Problem:
     kind, path = detail["type"], path_text(steps)
     if kind == "extra_forbidden":
         return Problem(path, "unknown key", _suggestion(steps, settings))
@@ -118,7 +121,19 @@ def _problem(detail: ErrorDetails, steps: list[str | int], settings: type) -> Pr
         return Problem(path, _MISSING, _MISSING_REMEDY.get(path, ""))
     if kind == "secret_file":
         path += "_file"
-    return Problem(path, one_line(_words(kind, detail.get("ctx", {})), 400))
+    found = _found(kind, functools.reduce(_inner, steps, document))
+    return Problem(path, one_line(_words(kind, detail.get("ctx", {})), 400) + found)
+
+
+def _found(kind: str, value: object) -> str:
+    """Say what stands there; a text is left out, since it may be a secret."""
+    if kind.startswith(("secret", "value_error")):
+        return ""
+    if isinstance(value, bool | int | float | None):
+        return f", not {json.dumps(value)}"
+    if isinstance(value, list | Mapping):
+        return f", not a {'list' if isinstance(value, list) else 'mapping'}"
+    return ""
 
 
 def _words(kind: str, context: Mapping[str, object]) -> str:

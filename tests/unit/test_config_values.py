@@ -75,7 +75,7 @@ _BAD: list[tuple[str, object, str]] = [
     ("delivery.reserve", 1, "at most 0.99"),
     ("delivery.reserve", -0.1, "at least 0"),
     ("delivery.reserve", float("nan"), "finite"),
-    ("delivery.max_in_flight", 257, "at most 256"),
+    ("delivery.max_in_flight", 257, "at most 256, not 257"),
     ("delivery.request_timeout", "50ms", "from 100ms to 5m"),
     ("delivery.settle", "0s", "from 1s to 1h"),
     ("delivery.backoff", 5, "must be a mapping"),
