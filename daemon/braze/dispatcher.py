@@ -23,6 +23,9 @@ from daemon.core.verdict import Answer, Verdict
 
 P = ParamSpec("P")
 
+# After a spare slot could not be connected.
+AHEAD_PAUSE_S = 10.0
+
 
 class Slot(Protocol):
     """One connection to Braze: one request at a time, each ending by its own deadline."""
@@ -95,7 +98,7 @@ class Dispatcher:
         self._slots = tuple(slots)
         self._free = list(slots)  # Those that are connected last, where they are taken first.
         self._ahead: asyncio.Task[None] | None = None
-        self._answering = True
+        self._ahead_from_s = -math.inf
         self._watch = watch
         self._clock = clock
         self._unix_clock = unix_clock
@@ -157,9 +160,13 @@ class Dispatcher:
 
     @_loud
     def connect_ahead(self) -> None:
-        """Connect a spare slot, unless one is; one at a time, and without a word where it fails."""
-        if self._ahead is None and not self._free[-1].connected:
-            self._ahead = asyncio.ensure_future(self._connect(self._free.pop(0)))
+        """Connect a spare slot, unless one is; one at a time, and without a word where it fails.
+
+        Then not again for a while: a gateway may have no room for one more.
+        """
+        rested = self._clock() >= self._ahead_from_s
+        if rested and self._ahead is None and not self._free[-1].connected:
+            self._ahead = asyncio.ensure_future(self._connect(self._free.pop()))
 
     def crash(self, bug: Exception) -> None:
         """Have the process ended for this; the first is told."""
@@ -176,7 +183,7 @@ class Dispatcher:
             task = asyncio.ensure_future(self._attempt(self._free.pop(), attempt, now_s))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        if attempts and self._answering:  # An endpoint in trouble is not called more often.
+        if attempts:
             self.connect_ahead()
         self._wake_later(now_s)
         delivery = self._delivery
@@ -202,6 +209,8 @@ class Dispatcher:
         except Exception as bug:  # noqa: BLE001  The top of a task.
             self.crash(bug)
         self._ahead = None
+        if not slot.connected:
+            self._ahead_from_s = self._clock() + AHEAD_PAUSE_S
         self._give_back(slot)
 
     def _give_back(self, slot: Slot) -> None:
@@ -217,7 +226,6 @@ class Dispatcher:
     def _answered(self, slot: Slot, attempt: Attempt, answer: Answer, allowed_s: float) -> None:
         now_s = self._clock()
         self._give_back(slot)
-        self._answering = answer.verdict is Verdict.ACCEPTED
         self._watch.answered(attempt, answer, now_s - allowed_s, now_s)
         log_answer(attempt, answer, now_s - allowed_s)
         if attempt.update is None and answer.verdict is Verdict.ACCEPTED:

@@ -127,8 +127,8 @@ def _problem(
 
 def _found(kind: str, value: object) -> str:
     """Say what stands there; a text is left out, since it may be a secret."""
-    if kind.startswith(("secret", "value_error")):
-        return ""
+    if kind.startswith(("secret", "path", "value_error", "too_")):
+        return ""  # In the place of a file's path stands what should be in the file.
     if isinstance(value, bool | int | float | None):
         return f", not {json.dumps(value)}"
     if isinstance(value, list | Mapping):

@@ -230,4 +230,5 @@ def _is_signal(event: Event) -> bool:
         return False
     if not isinstance(row, dict) or row.keys() != {"id", "type", "data"}:
         return False
-    return deleted or row["type"] in _SIGNALS
+    kind = row["type"]
+    return deleted or (isinstance(kind, str) and kind in _SIGNALS)

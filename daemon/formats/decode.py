@@ -9,9 +9,11 @@ holds them to it.
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
@@ -30,7 +32,7 @@ from daemon.formats.changes import (
 )
 from daemon.formats.selection import ALL, Selection, Unselected
 from daemon.formats.values import UNAVAILABLE
-from daemon.kafka.records import Record, Reject, Run
+from daemon.kafka.records import Reason, Record, Reject, Run
 
 # A fast path goes through a run in pieces of so many records: what is copied or looked at for all
 # of them together is done again behind a doubtful one.
@@ -42,6 +44,17 @@ _DOUBTS_LEAST: Final = 8
 
 # What a fast path ends with when it meets anything but the good case.
 DOUBTS = (DoubtError, RejectError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+# What a mistake of ours raises. It would end the process, and again at each start, for one record:
+# that is a dead letter instead, which says so. Who searches for such mistakes empties this.
+UNFORESEEN: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 Grouped: TypeAlias = dict[str, Changes]
 
@@ -119,6 +132,8 @@ class Decoder:
             self._selection.admit_all(gathered.changes)
         except DOUBTS:  # Of an id that the loop could not judge: which record has it?
             return self._read(run, None, stop_at_reject=stop_at_reject)
+        except UNFORESEEN:
+            return self._read(run, None, stop_at_reject=stop_at_reject)
         for cohort in [c for c, sink in gathered.changes.items() if type(sink) is Unselected]:
             sink = gathered.changes.pop(cohort)
             assert isinstance(sink, Unselected)
@@ -154,6 +169,9 @@ class Decoder:
         except RejectError as error:
             rejects.append(_reject(run, record, error))
             return
+        except UNFORESEEN as bug:
+            rejects.append(_reject(run, record, RejectError(Reason.INVALID_RECORD, _report(bug))))
+            return
         if isinstance(read, Ignored):
             gathered.ignored[read] += 1
             return
@@ -169,11 +187,21 @@ class Decoder:
     def _event_time_s(self, run: Run) -> float | None:
         """Return when the first record happened: by its own word, else by Kafka's."""
         first = run.records[0]
-        occurred_at_s = self._reader.occurred_at_s(run.partition.topic, first)
+        try:
+            occurred_at_s = self._reader.occurred_at_s(run.partition.topic, first)
+        except UNFORESEEN:  # Nothing depends on it but a metric.
+            occurred_at_s = None
         if occurred_at_s is not None:
             return occurred_at_s
         kind, timestamp_ms = first.timestamp()
         return timestamp_ms / 1000 if kind and timestamp_ms >= 0 else None
+
+
+def _report(bug: Exception) -> str:
+    """Say where cohortd is wrong, in words that hold nothing of the record (G13)."""
+    place = traceback.extract_tb(bug.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"a mistake of cohortd's, please report it: {type(bug).__name__} in {where}"
 
 
 def _reject(run: Run, record: Record, error: RejectError) -> Reject:

@@ -52,7 +52,8 @@ def find_logical(schema: object, path: Path) -> Logical | None:
     """Return the logical type that a Connect schema gives the column at this path."""
     for name in path:
         fields = schema.get("fields") if isinstance(schema, dict) else None
-        named = (f for f in fields or () if isinstance(f, dict) and f.get("field") == name)
+        within = fields if isinstance(fields, list) else ()
+        named = (f for f in within if isinstance(f, dict) and f.get("field") == name)
         schema = next(named, None)
     if not isinstance(schema, dict) or not isinstance(schema.get("name"), str):
         return None

@@ -20,7 +20,7 @@ from daemon.formats.changes import (
     check_name,
     check_text,
 )
-from daemon.formats.codec import Codec, JsonCodec, Tree
+from daemon.formats.codec import Codec
 from daemon.formats.json_limits import check_limits, decode_json
 from daemon.formats.logical import time_s
 from daemon.formats.matching import Matching
@@ -67,7 +67,8 @@ class Event(msgspec.Struct, gc=False):
 
 
 _decoder = msgspec.json.Decoder(AnyEvent)
-_json = JsonCodec()
+_parts = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_any = msgspec.json.Decoder[Any]()
 FIELDS: Final = frozenset(
     ("cohort_id", "op", "external_id", "alias", "device_id", "cohort_name", "occurred_at")
 )
@@ -174,18 +175,20 @@ class SelectiveReader:
     def read(self, topic: str, record: Record) -> Read:
         """See `Reader`: what is no event at all is a reject, whatever the conditions are."""
         value = record.value()
-        tree = None if value is None else self._open(value)
-        if tree is None or not isinstance(tree.value, dict):
+        columns = None if value is None else self._open(value)
+        if not isinstance(columns, dict):
             return self._read(topic, record)
-        source = Source(topic, record, image=Image(tree.value, tree.types))
+        source = Source(topic, record, image=Image(columns))
         if not all(each.holds(source) for each in self._only_when):
             return Ignored.CONDITION_NOT_MET
         return self._read(topic, record)
 
-    def _open(self, value: bytes) -> Tree:
+    def _open(self, value: bytes) -> object:
         if self._codec is not None:
-            return self._codec.open(value, "the value")
-        return _json.open(_taken_out(value)[1], "the value")
+            return self._codec.open(value, "the value").value
+        whole = decode_json(_parts, _taken_out(value)[1], "the value")
+        wanted = {each.column[0] for each in self._only_when} & whole.keys()
+        return {name: decode_json(_any, whole[name], "a column of only_when") for name in wanted}
 
 
 def _cloud_time(record: Record) -> str | None:

@@ -22,6 +22,7 @@ from daemon.formats.decode import Decoder
 from daemon.formats.decoders import compile_input
 from tests.support.avro import KnownSchemas
 from tests.support.corpus import CORPUS, FakeRecord, run_of_records
+from tests.support.unforeseen import nothing_caught
 
 SEPARATOR: Final = b"\xff|"
 CONFIG_BYTES: Final = 1_024
@@ -147,7 +148,8 @@ def _record(settings: dict[str, object]) -> Read:
 
 def _outcome(decoder: Decoder, record: FakeRecord) -> object:
     try:
-        decoded = decoder.decode(run_of_records([record]))
+        with nothing_caught():
+            decoded = decoder.decode(run_of_records([record]))
     except HoldError as held:
         return held.schema_id
     settled = len(decoded.rejects) + sum(decoded.ignored.values())

@@ -8,11 +8,13 @@ import pytest
 
 from daemon.config.inputs import InputSettings
 from daemon.core.model import Alias, Device
-from daemon.formats.decode import Decoder
+from daemon.formats.changes import Read
+from daemon.formats.decode import Decoder, Gathered
 from daemon.formats.decoders import compile_input
-from daemon.formats.selection import CohortBound
+from daemon.formats.native import NativeReader
+from daemon.formats.selection import CohortBound, Selection
 from daemon.formats.values import UNAVAILABLE
-from daemon.kafka.records import Reason
+from daemon.kafka.records import Reason, Record, Run
 from tests.support.corpus import FakeRecord, run_of, run_of_records
 
 GOOD = {"cohort_id": "vip", "op": "add", "external_id": "u1"}
@@ -344,3 +346,35 @@ def test_one_bad_id_among_many_cohorts_is_one_reject(bad: str, reason: Reason, o
     assert [(each.reason, each.offset) for each in decoded.rejects] == [(reason, 120)]
     assert decoded.change_set.count == 40
     assert "vip" not in decoded.change_set.changes
+
+
+class Mistaken:
+    """A reader, and a fast path, that makes a mistake at each event of one member."""
+
+    def read(self, topic: str, record: Record) -> Read:
+        return NativeReader(["external_id"]).read(topic, self._checked(record))
+
+    def occurred_at_s(self, topic: str, record: Record) -> float | None:
+        self._checked(record)
+        raise IndexError("canary")
+
+    def take(self, run: Run, at: int, into: Gathered, selection: Selection) -> int:
+        raise TypeError("canary")
+
+    def _checked(self, record: Record) -> Record:
+        if b"canary" in (record.value() or b""):
+            raise KeyError("canary")
+        return record
+
+
+def test_a_mistake_of_ours_costs_one_record_and_is_told_without_what_it_holds() -> None:
+    run = run_of(GOOD, {**GOOD, "external_id": "canary"}, {**GOOD, "external_id": "u2"})
+
+    decoded = Decoder(Mistaken(), Mistaken()).decode(run)
+
+    assert decoded.change_set.changes == {"vip": {"u1": True, "u2": True}}
+    assert decoded.change_set.event_time_s == 1_700_000_000.0
+    (reject,) = decoded.rejects
+    assert (reject.offset, reject.reason) == (101, Reason.INVALID_RECORD)
+    assert reject.detail.startswith("a mistake of cohortd's, please report it: KeyError in test_")
+    assert "canary" not in reject.detail

@@ -41,7 +41,7 @@ def test_adds_and_removes_are_counted_apart() -> None:
     assert (cost.adds, cost.removes) == (3, 2)
 
 
-def test_the_price_is_what_the_reserve_leaves_after_the_burst() -> None:
+def test_the_price_is_what_the_reserve_leaves_and_the_first_waits_for_nothing() -> None:
     budget = Budget(requests_per_hour=3600, reserve=0.5, burst=10)
     costs = {name: cost_of(members(9_000)) for name in ("a", "b")}
 
@@ -49,7 +49,7 @@ def test_the_price_is_what_the_reserve_leaves_after_the_burst() -> None:
     known = price_of(costs, budget, announcements=0)
 
     assert (announced.requests, announced.announcements) == (20, 2)
-    assert announced.time_s == pytest.approx(10 / (0.5 * SAFETY))
+    assert announced.time_s == pytest.approx(19 / (0.5 * SAFETY))
     assert announced.share == pytest.approx(20 / 3600)
     assert known.requests == 18
 

@@ -79,7 +79,7 @@ def price_of(costs: Mapping[str, Cost], budget: Budget, announcements: int) -> P
     """Return the price of these cohorts together, and of so many announcements before them."""
     updates = sum(cost.requests for cost in costs.values())
     requests = updates + announcements
-    waiting = max(0, requests - budget.burst)
+    waiting = max(0, requests - 1)  # Who has just started has saved nothing.
     return Price(
         updates,
         announcements,
