@@ -144,7 +144,7 @@ def name_in(key: bytes | None, value: bytes | None, fingerprint: str) -> dict[st
     """Return the cohort's name; nothing for another destination's, or what is none."""
     try:
         (of, cohort), name = json.loads(key or b""), json.loads(value or b"")["name"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return {}
     known = isinstance(cohort, str) and isinstance(name, str)
     return {cohort: name} if known and of == fingerprint else {}

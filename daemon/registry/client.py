@@ -85,7 +85,7 @@ class RegistryClient:
 
         Raise `RegistryTrouble` for everything that may pass by itself or by a person's act.
         """
-        answer = self._ask(f"/schemas/ids/{schema_id}")
+        answer = self._object(f"/schemas/ids/{schema_id}")
         if answer is None:
             return None
         text, kind = answer.get("schema"), answer.get("schemaType", "AVRO")
@@ -124,12 +124,18 @@ class RegistryClient:
             if len(found) >= REFERENCES_MAX:
                 raise RegistryTrouble(f"a schema with over {REFERENCES_MAX} references")
             found[place] = ""  # Met, so that a circle ends.
-            inner = self._ask(place)
+            inner = self._object(place)
             if inner is None or not isinstance(inner.get("schema"), str):
                 raise RegistryTrouble("a schema that another refers to is not there")
             self._follow(inner, found)
             del found[place]
             found[place] = inner["schema"]
+
+    def _object(self, path: str) -> Mapping[str, Any] | None:
+        answer = self._ask(path)
+        if answer is not None and not isinstance(answer, dict):
+            raise RegistryTrouble("its answer is no JSON object; is schema_registry.url right?")
+        return answer
 
     def _ask(self, path: str) -> Any:  # noqa: ANN401  JSON.
         try:

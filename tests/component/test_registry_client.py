@@ -104,6 +104,7 @@ def test_an_id_that_is_not_there_is_none(registry: SmallRegistry) -> None:
         ({"status": 302}, "answers 302"),  # A redirect is not followed.
         ({"status": 403}, "refuses the credentials"),
         ({"body": b"<html>"}, "no JSON"),
+        ({"body": b"[1]"}, "no JSON object"),
         ({"body": b'{"schema": 7}'}, "no schema in it"),
         ({"body": b'{"schema": "1", "references": 7}'}, "no list"),
         ({"body": b" " * (ANSWER_BYTES_MAX + 1)}, "larger"),
