@@ -81,11 +81,12 @@ class Library(Generic[T]):
         trouble = ""
         for schema_id in wanted:
             try:
-                found = self._client.schema(schema_id)
+                self._keep(schema_id, self._compiled(schema_id, self._client.schema(schema_id)))
             except RegistryTrouble as said:
                 trouble = str(said)  # Perhaps of this one alone: the others may be had.
-            else:
-                self._keep(schema_id, self._compiled(schema_id, found))
+            except Exception as bug:  # noqa: BLE001  It would end the thread, and all with it.
+                kind = type(bug).__name__
+                trouble = f"schema {schema_id}: a mistake of cohortd's, please report it: {kind}"
         self.trouble = trouble
         return not trouble
 

@@ -261,6 +261,28 @@ def test_one_schema_that_cant_be_had_keeps_no_other_waiting(registry: SmallRegis
         assert "no schema in it" in held(library, 1).detail
 
 
+def test_a_mistake_of_ours_with_one_schema_is_told_and_keeps_no_other_waiting(
+    registry: SmallRegistry,
+) -> None:
+    def compile_(found: Found) -> str:
+        if found.text == '"long"':
+            raise TypeError("canary")
+        return found.text
+
+    registry.add(1, "long")
+    registry.add(2, "int")
+    with client_of(registry) as client:
+        library = Library(client, compile_)
+        for schema_id in (1, 2):
+            held(library, schema_id)
+
+        assert not library.ask()
+
+        assert library.get(2) == '"int"'
+        said = held(library, 1).detail
+        assert said == "schema 1: a mistake of cohortd's, please report it: TypeError"
+
+
 def test_unknown_and_refused_schemas_are_rejects_and_unknown_ones_are_asked_for_again(
     registry: SmallRegistry,
 ) -> None:
