@@ -94,6 +94,8 @@ class Ownership:
         self._ask_at_s = self._assigned_s = self._clock()
         self._surveys.hurry()  # A rebalance may come of more partitions, and change our share.
         self._metrics.rebalanced("assigned", len(partitions))
+        for partition in partitions:  # Its series is there before its first record is.
+            self._metrics.consumed(partition, 0)
         self._log.info(event.PARTITIONS_ASSIGNED, partitions=[str(p) for p in partitions])
         self._share()
 

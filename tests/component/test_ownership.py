@@ -69,7 +69,8 @@ class Scene:
         self.surveys = FakeSurveys()
         self.relay = Relay(RelayRules(), Lease(10.0))
         line = SimpleNamespace(share=self.shares.append)
-        metrics = Metrics(CollectorRegistry(), CohortLabels((), 3), partition_labels=True)
+        self.registry = CollectorRegistry()
+        metrics = Metrics(self.registry, CohortLabels((), 3), partition_labels=True)
         ports = Ports(
             cast("Any", self.consumer),
             cast("Any", line),
@@ -135,6 +136,17 @@ def test_inside_the_callback_nothing_is_asked() -> None:
     assert scene.relay.tenures.keys() == {P, Q}
     assert scene.shares[-1] == pytest.approx(2 / 6)
     assert not scene.ownership.standing.stopped()
+
+
+def test_what_is_read_is_counted_from_nothing_on_for_as_long_as_it_is_ours() -> None:
+    scene = Scene()
+    counter = "cohortd_events_consumed_total", {"topic": P.topic, "partition": str(P.number)}
+
+    scene.ownership.on_assign([P])
+    assert scene.registry.get_sample_value(*counter) == 0
+
+    scene.ownership.on_revoke([P])
+    assert scene.registry.get_sample_value(*counter) is None
 
 
 def test_what_is_foreign_or_parked_is_never_begun() -> None:
