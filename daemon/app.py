@@ -185,8 +185,8 @@ class Daemon:
         self._stop_deadline_s = clocks.now_s() + grace_s
         self._log.info(event.SHUTDOWN_STARTED, grace_s=grace_s)
         parts.board.stopping = True
-        _Watchdog(grace_s, self._pipe).start()
         intake.stop(self._stop_deadline_s)
+        _Watchdog(grace_s, self._pipe).start()
 
     def _ignore_hangup(self) -> None:
         self._log.info(

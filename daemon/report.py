@@ -243,7 +243,11 @@ def _count(number: int, noun: str) -> str:
 def _iso(unix_s: float | None) -> str | None:
     if unix_s is None:
         return None
-    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    try:
+        time = datetime.fromtimestamp(unix_s, UTC)
+    except (ValueError, OverflowError, OSError):  # Braze's own word for a reset may be anything.
+        return None
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _rounded(value: float | None) -> float | None:

@@ -143,7 +143,10 @@ def _broken(heard: Heard) -> str:
 
 
 def _as_text(sample: object) -> str:
-    return sample if isinstance(sample, str) else orjson.dumps(sample).decode()
+    try:
+        return sample if isinstance(sample, str) else orjson.dumps(sample).decode()
+    except TypeError:  # It reads four times as deep as it writes.
+        return "an error nested too deeply to be shown"
 
 
 def _host(location: bytes) -> str:

@@ -32,7 +32,12 @@ class Mark:
 
     def encode(self) -> str:
         """Return the metadata text."""
-        text = json.dumps(
+        text = self._text()
+        assert len(text) <= METADATA_BYTES_MAX, text
+        return text
+
+    def _text(self) -> str:
+        return json.dumps(
             {
                 "v": _VERSION,
                 "to": self.sent_to,
@@ -42,8 +47,6 @@ class Mark:
             },
             separators=(",", ":"),
         )
-        assert len(text) <= METADATA_BYTES_MAX, text
-        return text
 
     @classmethod
     def decode(cls, text: str | None) -> Mark | None:
@@ -63,7 +66,9 @@ class Mark:
             return None
         if not TO_THE_END <= sent_to <= _SENT_TO_MAX:
             return None
-        return cls(sent_to, state == "clean", str(found.get("t", "")), str(found.get("f", "")))
+        mark = cls(sent_to, state == "clean", str(found.get("t", "")), str(found.get("f", "")))
+        # What is longer no daemon has written, and none could write again.
+        return mark if len(mark._text()) <= METADATA_BYTES_MAX else None
 
 
 @dataclass(frozen=True, slots=True)

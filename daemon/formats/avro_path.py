@@ -14,7 +14,7 @@ from daemon.formats.avro_binary import DamagedError
 from daemon.formats.avro_samples import samples
 from daemon.formats.avro_schema import WriterSchema
 from daemon.formats.avro_wanted import UnfitError
-from daemon.formats.changes import DoubtError, Ignored, Reader, RejectError
+from daemon.formats.changes import DoubtError, HoldError, Ignored, Reader, RejectError
 from daemon.formats.decode import DOUBTS, Gathered, vouch
 from daemon.formats.selection import ALL, Selection
 from daemon.kafka.records import Record, Run
@@ -78,6 +78,9 @@ class AvroPath:
                     loop = self._loop(value, run)
                     record = loop(chain((record,), left), into, selection, run.partition.topic)
             taken = len(records)
+        except HoldError as hold:
+            hold.readable = at + len(records) - length_hint(left) - 1
+            raise
         except _LOOP_DOUBTS:
             taken = len(records) - length_hint(left) - 1
         into.count += taken - (into.ignored[Ignored.TOMBSTONE] - passed)

@@ -58,6 +58,7 @@ class HoldError(Exception):
         super().__init__(detail)
         self.schema_id = schema_id
         self.detail = detail
+        self.readable = 0  # So many records of the run, at least, stand before it.
 
 
 class DoubtError(Exception):

@@ -23,6 +23,7 @@ from daemon.formats.changes import (
     COHORT_BYTES_MAX,
     ID_BYTES_MAX,
     DoubtError,
+    HoldError,
     Ignored,
     Reader,
     RejectError,
@@ -32,6 +33,7 @@ from daemon.formats.changes import (
 )
 from daemon.formats.selection import ALL, Selection, Unselected
 from daemon.formats.values import UNAVAILABLE
+from daemon.kafka.headers import headers_of
 from daemon.kafka.records import Reason, Record, Reject, Run
 
 # A fast path goes through a run in pieces of so many records: what is copied or looked at for all
@@ -52,6 +54,9 @@ UNFORESEEN: tuple[type[Exception], ...] = (
     AssertionError,
     AttributeError,
     LookupError,
+    RuntimeError,
+    StopIteration,
+    SystemError,
     TypeError,
     ValueError,
 )
@@ -107,7 +112,8 @@ class Decoder:
         """Return what the run says, whatever the bytes are.
 
         Raise `HoldError`, and nothing else, where a writer's schema is not known yet: nothing of
-        the run is taken then, and it may be decoded again.
+        the run is taken then, and it may be decoded again; what stands before the record that
+        needs the schema, by itself.
         """
         gathered, rejects = self._gather(run, stop_at_reject=stop_at_reject)
         next_offset = run.next_offset
@@ -148,15 +154,19 @@ class Decoder:
         gathered = Gathered()
         rejects: list[Reject] = []
         at = doubts = 0
-        while at < len(run.records) and not (rejects and stop_at_reject):
-            if fast is not None:
-                at += fast.take(run, at, gathered, self._selection)
-                doubts += 1
-                if doubts > max(_DOUBTS_LEAST, at // _DOUBTFUL_ONE_IN):
-                    fast = None
-            if at < len(run.records):
-                self._read_slowly(run, run.records[at], gathered, rejects)
-                at += 1
+        try:
+            while at < len(run.records) and not (rejects and stop_at_reject):
+                if fast is not None:
+                    at += fast.take(run, at, gathered, self._selection)
+                    doubts += 1
+                    if doubts > max(_DOUBTS_LEAST, at // _DOUBTFUL_ONE_IN):
+                        fast = None
+                if at < len(run.records):
+                    self._read_slowly(run, run.records[at], gathered, rejects)
+                    at += 1
+        except HoldError as hold:
+            hold.readable = max(hold.readable, at)
+            raise
         return gathered, rejects
 
     def _read_slowly(
@@ -213,7 +223,7 @@ def _reject(run: Run, record: Record, error: RejectError) -> Reject:
         detail=error.detail,
         key=record.key(),
         value=record.value(),
-        headers=tuple(record.headers() or ()),
+        headers=tuple(headers_of(record)),
         timestamp_ms=timestamp_ms if kind else None,
     )
 

@@ -71,6 +71,8 @@ def decode_logical(raw: object, logical: Logical | None, place: str) -> object:
     A decimal of variable scale says itself that it is one, so it needs no schema.
     """
     if isinstance(raw, Decimal):  # Of an encoding that knows decimals.
+        if abs(int(raw.as_tuple().exponent)) > _SCALE_MAX:
+            raise RejectError(Reason.INVALID_VALUE, f"{place}: a decimal beyond every limit")
         return format(raw, "f")
     if logical is not None and logical.name == DECIMAL and isinstance(raw, str):
         return _decimal_text(raw, logical.scale, place)
@@ -103,6 +105,8 @@ def time_s(raw: Any, logical: Logical | None = None) -> float | None:  # noqa: A
     if isinstance(raw, str):
         return _in_range(_iso_s(raw))
     if isinstance(raw, bool) or not isinstance(raw, int | float):
+        return None
+    if isinstance(raw, float) and not math.isfinite(raw):
         return None
     unit = _UNIT_S.get(logical.name) if logical is not None else None
     if unit is None:

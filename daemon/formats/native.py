@@ -25,6 +25,7 @@ from daemon.formats.json_limits import check_limits, decode_json
 from daemon.formats.logical import time_s
 from daemon.formats.matching import Matching
 from daemon.formats.values import Image, Source, as_text
+from daemon.kafka.headers import headers_of
 from daemon.kafka.records import Reason, Record
 
 _IS_ADD = {"add": True, "remove": False}
@@ -193,7 +194,7 @@ class SelectiveReader:
 
 def _cloud_time(record: Record) -> str | None:
     """Return the time of a CloudEvent in binary mode: Kafka's binding puts it into a header."""
-    found = [value for name, value in record.headers() or () if name == "ce_time"]
+    found = [value for name, value in headers_of(record) if name == "ce_time"]
     return found[-1].decode(errors="replace") if found and found[-1] else None
 
 

@@ -17,6 +17,7 @@ from daemon.config.mapping import MemberWhen, Value, path_text
 from daemon.formats.changes import RejectError
 from daemon.formats.codec import NO_TYPES, TEXT, Codec
 from daemon.formats.logical import Logical, Path, Types, decode_logical
+from daemon.kafka.headers import headers_of
 from daemon.kafka.records import Reason, Record
 
 # What Debezium writes for a large column that did not change and is not in the log.
@@ -95,7 +96,7 @@ class Source(msgspec.Struct, frozen=True):
 
     def header(self, name: str) -> Any:  # noqa: ANN401
         """Return the text of the last header of that name."""
-        found = [text for header, text in self.record.headers() or () if header == name]
+        found = [text for header, text in headers_of(self.record) if header == name]
         if not found or found[-1] is None:
             return None
         try:

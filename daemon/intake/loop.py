@@ -150,7 +150,7 @@ class Intake:
         try:
             decoded = decoder.decode(run, stop_at_reject=not self.letters.possible)
         except HoldError as hold:
-            self.schemas.put_back(run, hold)
+            self.schemas.hold(run, hold, lambda before: self._absorb(before, now_s, since_s))
             return
         if self._ratio.exceeded(len(run.records), len(decoded.rejects)):
             self._hold_for_ratio(run)

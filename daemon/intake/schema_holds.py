@@ -6,7 +6,7 @@ that could not be read, so nothing is skipped, and the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 import msgspec
@@ -41,6 +41,19 @@ class SchemaHolds:
         self._registry = registry
         self._held: dict[Partition, _Held] = {}
         self._log = FoldedLog(get_logger())
+
+    def hold(self, run: Run, hold: HoldError, take: Callable[[Run], None]) -> None:
+        """Have what stands before the record taken, and read on from there when it can be read.
+
+        Else a run of many unknown schemas would be read from its beginning for each of them, and
+        would never end where the first is forgotten before the last is known.
+        """
+        if hold.readable:
+            before, run = run.cut(hold.readable)
+            take(before)
+            if self.holds(run.partition):
+                return  # A schema has been forgotten in between.
+        self.put_back(run, hold)
 
     def put_back(self, run: Run, hold: HoldError) -> None:
         """Read the run again from its first record, once the schema is known."""

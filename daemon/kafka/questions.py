@@ -51,8 +51,15 @@ def committed(
             raise KafkaUnavailable(f"committed offset of {partition}: {describe(answer.error)}")
         found[partition] = None
         if answer.offset >= 0:
-            found[partition] = Committed(answer.offset, answer.metadata or "", answer.leader_epoch)
+            found[partition] = Committed(answer.offset, _metadata(answer), answer.leader_epoch)
     return found
+
+
+def _metadata(answer: TopicPartition) -> str:
+    try:
+        return answer.metadata or ""
+    except UnicodeDecodeError:
+        return ""  # A stranger's: no mark of ours.
 
 
 def partition_counts(

@@ -48,6 +48,15 @@ class Run(msgspec.Struct, frozen=True):
     next_offset: int  # The offset of the last record, plus one. The log may have gaps.
     leader_epoch: int | None = None
 
+    def cut(self, at: int) -> tuple[Run, Run]:
+        """Return its first `at` records, and the others; there must be some of either."""
+        middle = self.records[at].offset()
+        before = Run(
+            self.partition, self.records[:at], self.first_offset, middle, self.leader_epoch
+        )
+        behind = Run(self.partition, self.records[at:], middle, self.next_offset, self.leader_epoch)
+        return before, behind
+
 
 class EndOfPartition(msgspec.Struct, frozen=True):
     """Everything in the log up to here has been handed out."""

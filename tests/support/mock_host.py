@@ -18,7 +18,8 @@ import confluent_kafka
 _PRODUCER = 0
 
 
-def _library() -> ctypes.CDLL:
+def librdkafka() -> ctypes.CDLL:
+    """Return the library that confluent-kafka brings."""
     site = Path(confluent_kafka.__file__).parent
     bundled = [
         *site.with_name("confluent_kafka.libs").glob("librdkafka*"),
@@ -41,7 +42,7 @@ class Cluster:
     """A cluster of `brokers`; a method for each request."""
 
     def __init__(self, brokers: int) -> None:
-        self._library = _library()
+        self._library = librdkafka()
         conf = ctypes.c_void_p(self._library.rd_kafka_conf_new())
         text = ctypes.create_string_buffer(512)
         self._library.rd_kafka_conf_set(conf, b"log_level", b"0", text, 512)

@@ -18,6 +18,7 @@ from daemon.kafka.records import Reason
 from tests.support.avro import KnownSchemas, avro, framed, written
 from tests.support.corpus import CORPUS, FakeRecord, load, run_of_records
 from tests.support.rows import VIP_U1_IN, VIP_U1_OUT, outcome, read
+from tests.support.unforeseen import nothing_caught
 
 NATIVE = json.loads((Path(__file__).parents[2] / "schemas/membership_change.avsc").read_text())
 ROW = {
@@ -199,6 +200,44 @@ def test_a_schema_that_is_not_known_yet_is_a_hold_and_nothing_of_the_run_is_take
         decoder.decode(run)
 
     assert held.value.schema_id == 2
+    assert held.value.readable == 1
+
+
+@pytest.mark.parametrize("moment", [float("nan"), float("inf"), float("-inf")])
+def test_a_time_that_is_no_number_is_none(moment: float) -> None:
+    fields = [{"name": "cohort", "type": "string"}, {"name": "at", "type": "double"}]
+    schema = {"type": "record", "name": "R", "fields": fields}
+    mapping = {
+        "op": {"column": "cohort", "add": ["vip"]},
+        "cohort_id": {"column": "cohort"},
+        "external_id": {"constant": "u1"},
+        "occurred_at": {"column": "at"},
+    }
+    decoder = avro({1: json.dumps(schema)}, format="rows", mapping=mapping)
+
+    with nothing_caught():
+        decoded = read(decoder, written(schema, {"cohort": "vip", "at": moment}))
+
+    assert outcome(decoded) == VIP_U1_IN
+    assert decoded.change_set.event_time_s == 1_700_000_000.0
+
+
+def test_a_decimal_whose_scale_would_fill_the_memory_is_a_reject() -> None:
+    scale = 10**9
+    amount = {"type": "bytes", "logicalType": "decimal", "precision": scale, "scale": scale}
+    fields = [{"name": "cohort", "type": "string"}, {"name": "amount", "type": amount}]
+    schema = {"type": "record", "name": "R", "fields": fields}
+    mapping = {
+        "op": {"column": "cohort", "add": ["vip"]},
+        "cohort_id": {"column": "cohort"},
+        "external_id": {"column": "amount"},
+    }
+    decoder = avro({1: json.dumps(schema)}, format="rows", mapping=mapping)
+
+    with nothing_caught():
+        decoded = read(decoder, framed(1, b"\x06vip" + b"\x02\x07"))
+
+    assert outcome(decoded) is Reason.INVALID_VALUE
 
 
 def test_json_in_the_frame_is_read_without_its_schema() -> None:

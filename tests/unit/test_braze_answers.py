@@ -257,6 +257,15 @@ def test_errors_of_an_accepted_answer_are_counted(errors: str, count: int) -> No
     assert bool(answer.detail) == bool(count)
 
 
+def test_an_error_nested_deeper_than_it_can_be_written_is_counted_all_the_same() -> None:
+    deep = b"[" * 300 + b"]" * 300
+
+    answer = answer_to(201, b'{"message": "x", "errors": %b}' % deep)
+
+    assert (answer.verdict, answer.errors) == (A, 1)
+    assert answer.detail == "x: an error nested too deeply to be shown"
+
+
 def test_a_compressed_answer_is_never_unpacked() -> None:
     gzip = [("Content-Encoding", "gzip")]
 

@@ -51,6 +51,7 @@ def test_a_mark_that_is_too_long_is_a_bug() -> None:
         f'{{"v":1,"to":{2**63},"s":"open","t":"","f":""}}',
         '{"v":1,"to":1,"s":"shut","t":"","f":""}',
         '{"v":1,"to":1,"s":[],"t":"","f":""}',
+        f'{{"v":1,"to":1,"s":"open","t":"{"t" * 200}","f":""}}',
     ],
 )
 def test_what_is_not_ours_reads_as_no_metadata(text: str | None) -> None:

@@ -178,6 +178,13 @@ def test_while_behind_status_says_how_much_is_left_and_how_long() -> None:
     assert (body["records_left"], body["seconds_left"]) == (60_000, 20.0)
 
 
+@pytest.mark.parametrize("reset", [1_700_000_000_000_000.0, -1e18, float("inf"), float("nan")])
+def test_a_reset_at_no_time_there_is_is_none(reset: float) -> None:
+    delivery = DeliveryView(slots=24, quota_reset_unix_s=reset)
+
+    assert status_body(board(delivery=delivery), NOW, UNIX)["quota"]["reset_at"] is None
+
+
 def test_no_estimate_without_a_basis_or_without_progress() -> None:
     backlog = Backlog()
 

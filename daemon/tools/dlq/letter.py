@@ -8,6 +8,7 @@ from typing import Final
 
 from daemon.core.model import Partition
 from daemon.intake.dead_letters import CONNECT, MADE, OFFSETS, REASON, REPLAYS, is_ours
+from daemon.kafka.headers import headers_of
 from daemon.kafka.records import Headers, Record
 
 UNKNOWN: Final = "unknown"  # Of a record that is no letter of ours.
@@ -40,7 +41,7 @@ class DeadLetter:
     @property
     def headers(self) -> Headers:
         """The headers it had before it became a letter."""
-        return [header for header in self.record.headers() or () if not is_ours(header[0])]
+        return [header for header in headers_of(self.record) if not is_ours(header[0])]
 
     def replay_headers(self) -> Headers:
         """Return the headers of the record that is written again: one replay more."""
@@ -49,7 +50,7 @@ class DeadLetter:
 
 def read_letter(place: Partition, record: Record) -> DeadLetter:
     """Return what a record of the dead-letter topic says; it may be anybody's."""
-    told = dict(record.headers() or ())
+    told = dict(headers_of(record))
     topic, number = told.get(f"{CONNECT}topic"), _number(told.get(f"{CONNECT}partition"))
     first = _number(told.get(f"{CONNECT}offset"))
     source = None
