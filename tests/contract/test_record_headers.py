@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from daemon.core.model import Partition
 from daemon.kafka.headers import headers_of
-from daemon.kafka.records import Reason, Run
+from daemon.kafka.records import Reason, Record, Run
 from tests.support.processes import wait_until
 from tests.support.raw_headers import produce_with_header
 from tests.support.rows import compiled
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.members import Cluster
 
 
-def read_one(cluster: Cluster, topic: str) -> Message:
+def read_one(cluster: Cluster, topic: str) -> Record:
     consumer = Consumer(cluster.properties())
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
@@ -25,7 +25,7 @@ def read_one(cluster: Cluster, topic: str) -> Message:
     finally:
         consumer.close()
     assert message.error() is None
-    return message
+    return cast("Record", message)
 
 
 def test_a_name_that_is_no_utf8_costs_the_headers_and_nothing_else(cluster: Cluster) -> None:

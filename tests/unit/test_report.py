@@ -182,7 +182,9 @@ def test_while_behind_status_says_how_much_is_left_and_how_long() -> None:
 def test_a_reset_at_no_time_there_is_is_none(reset: float) -> None:
     delivery = DeliveryView(slots=24, quota_reset_unix_s=reset)
 
-    assert status_body(board(delivery=delivery), NOW, UNIX)["quota"]["reset_at"] is None
+    quota = status_body(board(delivery=delivery), NOW, UNIX)["quota"]
+    assert isinstance(quota, dict)
+    assert quota["reset_at"] is None
 
 
 def test_no_estimate_without_a_basis_or_without_progress() -> None:
