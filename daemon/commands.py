@@ -6,7 +6,7 @@ Heavy modules are imported inside the commands, so that `--help` is quick.
 from __future__ import annotations
 
 import os
-import traceback
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -276,5 +276,5 @@ def main() -> None:
             cli.flush()  # Where it can still be said that nothing more can be written.
     except Exception as error:  # noqa: BLE001  The top of the process.
         if _State.debug:
-            traceback.print_exc()
+            sys.excepthook(*sys.exc_info())  # As Python itself would end.
         cli.fail(error)
