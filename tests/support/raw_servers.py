@@ -16,6 +16,7 @@ from daemon.braze.client import BrazeClient, Endpoint
 from daemon.braze.credentials import Credentials
 from daemon.core.model import CohortUpdate
 from daemon.core.verdict import Answer
+from daemon.tools.simulator.server import stop_listening
 
 KEYS = Credentials("partner-key-canary", "client-secret-canary")
 UPDATE = CohortUpdate.of("vip", {f"member-canary-{i}": True for i in range(1_000)})
@@ -74,7 +75,7 @@ async def serving(
     try:
         yield server
     finally:
-        listener.close()
+        await stop_listening(listener)
         await server.end()
 
 

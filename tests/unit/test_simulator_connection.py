@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from daemon.tools.simulator import SimulatorThread
+from daemon.tools.simulator.server import Simulator
 from tests.support.simulator_client import SimulatorClient, begin_anew
 
 IMPATIENT_S = 0.05
@@ -177,3 +181,21 @@ def test_stopping_drops_hanging_requests_at_once_and_a_restart_goes_on() -> None
 
         assert (answer.status_code, simulator.port) == (201, port)
         assert simulator.members("vip") == {"u1", "u2"}
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_a_connection_that_is_just_being_accepted_is_dropped_by_a_stop_too(turns: int) -> None:
+    async def scenario() -> None:
+        loop, simulator = asyncio.get_running_loop(), await Simulator().start()
+        with socket.create_connection(("127.0.0.1", simulator.port)) as client:
+            client.setblocking(False)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+            await simulator.stop()
+
+            async with asyncio.timeout(30):
+                with contextlib.suppress(ConnectionResetError):
+                    assert await loop.sock_recv(client, 1) == b""
+
+    asyncio.run(scenario())
