@@ -6,11 +6,11 @@ return, since none is in what they are given.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from daemon.clocks import utc_text
 from daemon.logs import printable
 from daemon.reasons import BLOCKED, CREDENTIALS, DEAD_LETTERS, LIMITS
 
@@ -110,8 +110,8 @@ def status_body(board: Board, now_s: float, now_unix_s: float) -> dict[str, Json
         "workspace": daemon.workspace,
         "config_hash": daemon.config_hash,
         "group_id": daemon.group_id,
-        "started_at": _iso(daemon.started_unix_s),
-        "now": _iso(now_unix_s),
+        "started_at": utc_text(daemon.started_unix_s),
+        "now": utc_text(now_unix_s),
         "uptime_s": round(now_unix_s - daemon.started_unix_s, 1),
         "live": all(check.ok for check in live),
         "ready": all(check.ok for check in ready),
@@ -129,13 +129,13 @@ def status_body(board: Board, now_s: float, now_unix_s: float) -> dict[str, Json
         "slots": delivery.slots,
         "records_left": left if behind else 0,
         "seconds_left": _rounded(board.seconds_left) if behind else None,
-        "last_poll_at": _iso(intake.last_poll_unix_s),
-        "last_success_at": _iso(delivery.last_success_unix_s),
+        "last_poll_at": utc_text(intake.last_poll_unix_s),
+        "last_success_at": utc_text(delivery.last_success_unix_s),
         "quota": {
             "limit": delivery.quota_limit,
             "remaining": delivery.quota_remaining,
             "used_by_others": delivery.quota_used_by_others,
-            "reset_at": _iso(delivery.quota_reset_unix_s),
+            "reset_at": utc_text(delivery.quota_reset_unix_s),
             "budget_per_s": _rounded(delivery.budget_per_s),
         },
         "counters": _counters(intake, delivery),
@@ -238,16 +238,6 @@ def _dead_letters(by_reason: Mapping[str, int]) -> Json:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _iso(unix_s: float | None) -> str | None:
-    if unix_s is None:
-        return None
-    try:
-        time = datetime.fromtimestamp(unix_s, UTC)
-    except (ValueError, OverflowError, OSError):  # Braze's own word for a reset may be anything.
-        return None
-    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _rounded(value: float | None) -> float | None:

@@ -136,9 +136,7 @@ class Decoder:
             gathered, rejects = self._read(run, self._fast, stop_at_reject=stop_at_reject)
             vouch(gathered)
             self._selection.admit_all(gathered.changes)
-        except DOUBTS:  # Of an id that the loop could not judge: which record has it?
-            return self._read(run, None, stop_at_reject=stop_at_reject)
-        except UNFORESEEN:
+        except DOUBTS + UNFORESEEN:  # Of an id the loop could not judge: which record has it?
             return self._read(run, None, stop_at_reject=stop_at_reject)
         for cohort in [c for c, sink in gathered.changes.items() if type(sink) is Unselected]:
             sink = gathered.changes.pop(cohort)

@@ -6,8 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
+from daemon.clocks import utc_text
 from daemon.config.document import one_line
 from daemon.config.settings import Settings
 from daemon.tools.dlq.choice import Choice
@@ -107,9 +107,4 @@ def _row(group: Group) -> list[str]:
 
 
 def _time(at_ms: int | None) -> str | None:
-    if at_ms is None:
-        return None
-    try:
-        return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return None  # A producer may say any time.
+    return utc_text(None if at_ms is None else at_ms / 1000)
